@@ -1,0 +1,52 @@
+/**
+ * The file system as a log needs it: the one seam between varve and the disk.
+ *
+ * Everything that storage/ and engine/ do to files goes through these two interfaces, so that memory files, crash images
+ * and fault injection see every write, sync, rename, truncate and delete. Calls are synchronous except `sync`, the one
+ * that may take long. Every failure is a VarveError with the system's error as its cause.
+ */
+
+export interface FileInfo {
+  size: number;
+  modifiedMs: number;
+  kind: "file" | "folder" | "link" | "other";
+}
+
+/** "read": must exist. "write": read and write, made when missing. "create": like "write", but must not exist yet. */
+export type OpenMode = "read" | "write" | "create";
+
+export interface Files {
+  open(path: string, mode: OpenMode): File;
+  /** What lies at the path, links not followed; undefined when nothing does. */
+  stat(path: string): FileInfo | undefined;
+  /** The names in a folder, sorted; undefined when there is no such folder. */
+  list(folder: string): string[] | undefined;
+  /** A whole (small) file; undefined when it is missing. */
+  read(path: string): Uint8Array | undefined;
+  /** Makes the folder and the missing ones above it. Mode 0700. */
+  makeFolder(path: string): void;
+  /** Atomic; replaces `to`. Neither may be open. */
+  rename(from: string, to: string): void;
+  /** A second name for the file; false when `to` is taken. */
+  link(from: string, to: string): boolean;
+  /** Removes a file; no error when it is missing. It may not be open. */
+  remove(path: string): void;
+  /** Removes a folder and all in it; no error when it is missing. */
+  removeFolder(path: string): void;
+  /** Makes the names in a folder durable. A no-op on Windows, which has no such call. */
+  syncFolder(path: string): void;
+}
+
+export interface File {
+  readonly path: string;
+  size(): number;
+  /** Reads up to `length` bytes at `position` into `into` at `at`; returns how many (fewer only at the end of the file). */
+  read(into: Uint8Array, at: number, length: number, position: number): number;
+  /** Writes exactly `length` bytes of `from`, starting at `at`, to `position`; a short write is an error. */
+  write(from: Uint8Array, at: number, length: number, position: number): void;
+  truncate(size: number): void;
+  /** fdatasync off the event loop. Covers the writes that returned before the call. */
+  sync(): Promise<void>;
+  syncNow(): void;
+  close(): void;
+}
