@@ -1,5 +1,31 @@
+/**
+ * Two projects, told apart by the file's name alone:
+ *   unit          *.test.ts        `npm test`: everything that ends within seconds
+ *   conformance   *.slow.test.ts   `npm run test:conformance`: Kafka's tools, brokers, crash states by the ten thousand, kill -9
+ */
 import { defineConfig } from "vitest/config";
 
+const everyTest = "test/**/*.test.ts";
+const slowTests = "test/**/*.slow.test.ts";
+const minute = 60_000;
+
 export default defineConfig({
-  test: { pool: "forks", include: ["test/**/*.test.ts"], testTimeout: 30_000 },
+  test: {
+    pool: "forks",
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: [everyTest], exclude: [slowTests], testTimeout: minute / 2 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "conformance",
+          include: [slowTests],
+          testTimeout: process.env.VARVE_FULL ? 60 * minute : 10 * minute,
+          hookTimeout: 2 * minute,
+        },
+      },
+    ],
+  },
 });
