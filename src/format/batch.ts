@@ -1,0 +1,200 @@
+/**
+ * Record batch v2 (magic 2), the unit of Kafka's log: written whole, checked whole, compressed whole.
+ *
+ *    0  baseOffset            int64
+ *    8  batchLength           int32   bytes behind this field
+ *   12  partitionLeaderEpoch  int32
+ *   16  magic                 int8    2
+ *   17  crc                   uint32  CRC32C of everything from `attributes` to the end
+ *   21  attributes            int16   bits 0–2 compression, 3 LogAppendTime, 4 transactional, 5 control, 6 delete horizon
+ *   23  lastOffsetDelta       int32
+ *   27  baseTimestamp         int64   of the first record; the delete horizon when bit 6 is set
+ *   35  maxTimestamp          int64
+ *   43  producerId            int64   −1: none
+ *   51  producerEpoch         int16
+ *   53  baseSequence          int32
+ *   57  recordCount           int32
+ *   61  records, compressed as one block when bits 0–2 say so
+ *
+ * The checksum does not cover the first four fields. So base offset and epoch can be set when the batch is appended, and
+ * so a flipped bit in them must be found by structure: see `Expected` in storage/segment.ts.
+ */
+import { VarveError } from "../errors.ts";
+import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
+import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
+import { type RecordTable, tableRecords } from "./record.ts";
+
+export const BASE_OFFSET = 0;
+export const BATCH_LENGTH = BASE_OFFSET + 8;
+export const PARTITION_LEADER_EPOCH = BATCH_LENGTH + 4;
+export const MAGIC = PARTITION_LEADER_EPOCH + 4;
+export const CRC = MAGIC + 1;
+export const ATTRIBUTES = CRC + 4;
+export const LAST_OFFSET_DELTA = ATTRIBUTES + 2;
+export const BASE_TIMESTAMP = LAST_OFFSET_DELTA + 4;
+export const MAX_TIMESTAMP = BASE_TIMESTAMP + 8;
+export const PRODUCER_ID = MAX_TIMESTAMP + 8;
+export const PRODUCER_EPOCH = PRODUCER_ID + 8;
+export const BASE_SEQUENCE = PRODUCER_EPOCH + 2;
+export const RECORD_COUNT = BASE_SEQUENCE + 4;
+export const HEADER_BYTES = RECORD_COUNT + 4;
+
+/** What `batchLength` does not count: base offset and itself. */
+export const LOG_OVERHEAD = PARTITION_LEADER_EPOCH;
+
+const COMPRESSION_MASK = 0x07;
+export const LOG_APPEND_TIME = 0x08;
+export const TRANSACTIONAL = 0x10;
+export const CONTROL = 0x20;
+export const DELETE_HORIZON = 0x40;
+
+export const NO_PRODUCER_ID = -1;
+export const NO_SEQUENCE = -1;
+
+export type TimestampType = "CreateTime" | "LogAppendTime";
+
+/** One batch that lies in `bytes` at `at`, its header decoded. Numbers past 2^53 stay recognisably unsafe. */
+export class Batch {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly sizeInBytes: number;
+  readonly baseOffset: number;
+  readonly leaderEpoch: number;
+  readonly attributes: number;
+  readonly lastOffset: number;
+  readonly recordCount: number;
+  /** Where the batch stands in its file; set by who read it. */
+  position = 0;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes;
+    this.at = at;
+    this.sizeInBytes = LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH);
+    this.baseOffset = readInt64(bytes, at + BASE_OFFSET);
+    this.leaderEpoch = readInt32(bytes, at + PARTITION_LEADER_EPOCH);
+    this.attributes = readInt16(bytes, at + ATTRIBUTES);
+    this.lastOffset = this.baseOffset + readInt32(bytes, at + LAST_OFFSET_DELTA);
+    this.recordCount = readInt32(bytes, at + RECORD_COUNT);
+  }
+
+  get nextOffset(): number {
+    return this.lastOffset + 1;
+  }
+  get crc(): number {
+    return readUint32(this.bytes, this.at + CRC);
+  }
+  get baseTimestamp(): number {
+    return readInt64(this.bytes, this.at + BASE_TIMESTAMP);
+  }
+  get maxTimestamp(): number {
+    return readInt64(this.bytes, this.at + MAX_TIMESTAMP);
+  }
+  get producerId(): number {
+    return readInt64(this.bytes, this.at + PRODUCER_ID);
+  }
+  get producerEpoch(): number {
+    return readInt16(this.bytes, this.at + PRODUCER_EPOCH);
+  }
+  get baseSequence(): number {
+    return readInt32(this.bytes, this.at + BASE_SEQUENCE);
+  }
+  /** Sequences wrap from 2^31−1 to 0, as Kafka's do. */
+  get lastSequence(): number {
+    return lastSequence(this.baseSequence, this.lastOffset - this.baseOffset);
+  }
+  get compression(): Compression {
+    return COMPRESSIONS[this.attributes & COMPRESSION_MASK];
+  }
+  get timestampType(): TimestampType {
+    return this.attributes & LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime";
+  }
+  get isTransactional(): boolean {
+    return (this.attributes & TRANSACTIONAL) !== 0;
+  }
+  get isControl(): boolean {
+    return (this.attributes & CONTROL) !== 0;
+  }
+  get deleteHorizonMs(): number | undefined {
+    return this.attributes & DELETE_HORIZON ? this.baseTimestamp : undefined;
+  }
+
+  /** Finds the records, decompressing at most `maxBytes` of them. Throws VARVE_CORRUPT when they are not what the header says. */
+  records(maxBytes: number): RecordTable {
+    let bytes = this.bytes;
+    let start = this.at + HEADER_BYTES;
+    let end = this.at + this.sizeInBytes;
+    if (this.attributes & COMPRESSION_MASK) {
+      bytes = decompress(this.compression, bytes, start, end, maxBytes);
+      start = 0;
+      end = bytes.length;
+    }
+    const table = tableRecords(bytes, start, end, this.recordCount);
+    if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
+    return table;
+  }
+}
+
+export function lastSequence(baseSequence: number, delta: number): number {
+  if (baseSequence === NO_SEQUENCE) return NO_SEQUENCE;
+  const last = baseSequence + delta;
+  return last > 0x7fffffff ? last - 0x80000000 : last;
+}
+
+/**
+ * What is wrong with the batch at bytes[at, end), or undefined. "short" means only that it reaches past `end`: with more
+ * bytes at hand it may be good.
+ */
+export function batchProblem(bytes: Uint8Array, at: number, end: number): string | undefined {
+  if (end - at < HEADER_BYTES) return "short";
+  const length = readInt32(bytes, at + BATCH_LENGTH);
+  if (length < HEADER_BYTES - LOG_OVERHEAD) return `batch length ${length} is less than a header`;
+  if (bytes[at + MAGIC] !== 2) return `magic ${bytes[at + MAGIC]} is not 2`;
+  if (at + LOG_OVERHEAD + length > end) return "short";
+  const stored = readUint32(bytes, at + CRC);
+  const computed = crc32c(bytes, at + ATTRIBUTES, at + LOG_OVERHEAD + length);
+  if (stored !== computed) return `CRC32C ${hex(computed)} is not the stored ${hex(stored)}`;
+  const lastOffsetDelta = readInt32(bytes, at + LAST_OFFSET_DELTA);
+  const count = readInt32(bytes, at + RECORD_COUNT);
+  if (lastOffsetDelta < 0 || count < 0 || count > lastOffsetDelta + 1)
+    return `${count} records cannot span ${lastOffsetDelta + 1} offsets`;
+  if ((readInt16(bytes, at + ATTRIBUTES) & COMPRESSION_MASK) >= COMPRESSIONS.length)
+    return "the compression is not one of Kafka's";
+  return undefined;
+}
+
+export interface BatchFields {
+  attributes: number;
+  lastOffsetDelta: number;
+  baseTimestamp: number;
+  maxTimestamp: number;
+  producerId: number;
+  producerEpoch: number;
+  baseSequence: number;
+  recordCount: number;
+}
+
+/** Writes the header in front of the records that end at `end`, and its checksum. Base offset and epoch come at the append. */
+export function sealBatch(bytes: Uint8Array, at: number, end: number, fields: BatchFields): void {
+  writeInt32(bytes, at + BATCH_LENGTH, end - at - LOG_OVERHEAD);
+  bytes[at + MAGIC] = 2;
+  writeInt16(bytes, at + ATTRIBUTES, fields.attributes);
+  writeInt32(bytes, at + LAST_OFFSET_DELTA, fields.lastOffsetDelta);
+  writeInt64(bytes, at + BASE_TIMESTAMP, fields.baseTimestamp);
+  writeInt64(bytes, at + MAX_TIMESTAMP, fields.maxTimestamp);
+  writeInt64(bytes, at + PRODUCER_ID, fields.producerId);
+  writeInt16(bytes, at + PRODUCER_EPOCH, fields.producerEpoch);
+  writeInt32(bytes, at + BASE_SEQUENCE, fields.baseSequence);
+  writeInt32(bytes, at + RECORD_COUNT, fields.recordCount);
+  writeInt32(bytes, at + CRC, crc32c(bytes, at + ATTRIBUTES, end));
+}
+
+/** The two fields that an append decides. The checksum does not cover them. */
+export function placeBatch(bytes: Uint8Array, at: number, baseOffset: number, leaderEpoch: number): void {
+  writeInt64(bytes, at + BASE_OFFSET, baseOffset);
+  writeInt32(bytes, at + PARTITION_LEADER_EPOCH, leaderEpoch);
+}
+
+function hex(crc: number): string {
+  return crc.toString(16).padStart(8, "0");
+}

@@ -1,0 +1,154 @@
+/**
+ * The records inside a batch.
+ *
+ *   length varint | attributes int8 (0) | timestampDelta varlong | offsetDelta varint
+ *   | keyLength varint (−1: null) | key | valueLength varint (−1: null) | value
+ *   | headerCount varint | headerCount × ( nameLength varint | name | valueLength varint (−1: null) | value )
+ *
+ * A record with the key "k" and the value "hello", the first of its batch, without headers, is
+ *   18 00 00 00 02 6b 0a 68 65 6c 6c 6f 00        (18: zigzag of the 12 bytes that follow)
+ *
+ * `tableRecords` walks all records of a batch once, checks every length against its surroundings and writes where things
+ * lie into a table of numbers; a record is then looked at lazily, in place. Both ways work on numbers and one buffer.
+ */
+import { cursor, readVarint, readVarlong, sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from "./varint.ts";
+
+/** The columns of a table row, all Int32. A length of −1 means null. */
+export const OFFSET_DELTA = 0;
+export const KEY_AT = 1;
+export const KEY_LENGTH = 2;
+export const VALUE_AT = 3;
+export const VALUE_LENGTH = 4;
+/** Where the header count stands; −1 when there are no headers. */
+export const HEADERS_AT = 5;
+export const COLUMNS = 6;
+
+/** The least a record takes: its length, attributes, two deltas, two nulls and no headers. */
+export const MIN_RECORD_BYTES = 7;
+
+/** Where the records of one batch lie. `timestampDeltas` is apart because they may need more than 32 bits. */
+export interface RecordTable {
+  bytes: Uint8Array;
+  count: number;
+  rows: Int32Array;
+  timestampDeltas: Float64Array;
+}
+
+export type Headers = readonly (readonly [name: string, value: Uint8Array | null])[];
+
+/** A header as it goes in: strings are stored as UTF-8. */
+export type HeaderPairs = readonly (readonly [name: string, value: Uint8Array | string | null])[];
+
+const NO_HEADERS: Headers = Object.freeze([]);
+
+/**
+ * Tables the `count` records in bytes[start, end). Returns what is wrong, or the table: a batch whose records do not fill
+ * it exactly, or reach over each other, is not used at all.
+ */
+export function tableRecords(bytes: Uint8Array, start: number, end: number, count: number): RecordTable | string {
+  if (count * MIN_RECORD_BYTES > end - start) return `${count} records cannot fit into ${end - start} bytes`;
+  const rows = new Int32Array(count * COLUMNS);
+  const timestampDeltas = new Float64Array(count);
+  let at = start;
+  for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {
+    const length = readVarint(bytes, at, end);
+    const body = cursor.at;
+    const next = body + length;
+    if (body < 0 || length < MIN_RECORD_BYTES - 1 || next > end) return `record ${i} has a wrong length`;
+    timestampDeltas[i] = readVarlong(bytes, body + 1, next);
+    if (cursor.at < 0) return `record ${i} has a wrong timestamp`;
+    rows[row] = readVarint(bytes, cursor.at, next);
+    if (cursor.at < 0) return `record ${i} has a wrong offset`;
+    const keyLength = readVarint(bytes, cursor.at, next);
+    const keyAt = cursor.at;
+    if (keyAt < 0 || keyLength < -1 || keyLength > next - keyAt) return `record ${i} has a wrong key length`;
+    const keyEnd = keyLength > 0 ? keyAt + keyLength : keyAt;
+    const valueLength = readVarint(bytes, keyEnd, next);
+    const valueAt = cursor.at;
+    if (valueAt < 0 || valueLength < -1 || valueLength > next - valueAt) return `record ${i} has a wrong value length`;
+    const headersAt = valueLength > 0 ? valueAt + valueLength : valueAt;
+    rows[row + KEY_AT] = keyAt;
+    rows[row + KEY_LENGTH] = keyLength;
+    rows[row + VALUE_AT] = valueAt;
+    rows[row + VALUE_LENGTH] = valueLength;
+    if (headersAt === next - 1 && bytes[headersAt] === 0) {
+      rows[row + HEADERS_AT] = -1;
+    } else {
+      if (headersEnd(bytes, headersAt, next) !== next) return `record ${i} has wrong headers`;
+      rows[row + HEADERS_AT] = headersAt;
+    }
+    at = next;
+  }
+  if (at !== end) return `${end - at} bytes follow the last of ${count} records`;
+  return { bytes, count, rows, timestampDeltas };
+}
+
+/** Where the headers that start at `at` end, or −1. */
+function headersEnd(bytes: Uint8Array, at: number, end: number): number {
+  const count = readVarint(bytes, at, end);
+  if (cursor.at < 0 || count < 0 || count * 2 > end - cursor.at) return -1;
+  for (let i = 0; i < count; i++) {
+    const nameLength = readVarint(bytes, cursor.at, end);
+    if (cursor.at < 0 || nameLength < 0 || nameLength > end - cursor.at) return -1;
+    const valueLength = readVarint(bytes, cursor.at + nameLength, end);
+    if (cursor.at < 0 || valueLength < -1 || valueLength > end - cursor.at) return -1;
+    if (valueLength > 0) cursor.at += valueLength;
+  }
+  return cursor.at;
+}
+
+/** The headers at a table row's HEADERS_AT. Values are copies: a header outlives nothing but itself. */
+export function readHeaders(bytes: Uint8Array, headersAt: number): Headers {
+  if (headersAt < 0) return NO_HEADERS;
+  const end = bytes.length;
+  const count = readVarint(bytes, headersAt, end);
+  const headers: [string, Uint8Array | null][] = [];
+  for (let i = 0; i < count; i++) {
+    const nameLength = readVarint(bytes, cursor.at, end);
+    const nameAt = cursor.at;
+    const valueLength = readVarint(bytes, nameAt + nameLength, end);
+    const valueAt = cursor.at;
+    const name = utf8.decode(bytes.subarray(nameAt, nameAt + nameLength));
+    headers.push([name, valueLength < 0 ? null : bytes.slice(valueAt, valueAt + valueLength)]);
+    if (valueLength > 0) cursor.at += valueLength;
+  }
+  return headers;
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** How many bytes the record takes behind its own length field. `headersSize` includes the header count. */
+export function sizeOfRecordBody(
+  timestampDelta: number,
+  offsetDelta: number,
+  keyLength: number,
+  valueLength: number,
+  headersSize: number,
+): number {
+  return (
+    1 +
+    sizeOfVarlong(timestampDelta) +
+    sizeOfVarint(offsetDelta) +
+    sizeOfVarint(keyLength) +
+    (keyLength > 0 ? keyLength : 0) +
+    sizeOfVarint(valueLength) +
+    (valueLength > 0 ? valueLength : 0) +
+    headersSize
+  );
+}
+
+/** Writes everything in front of the key's bytes; returns the position behind it. */
+export function writeRecordStart(
+  bytes: Uint8Array,
+  at: number,
+  bodySize: number,
+  timestampDelta: number,
+  offsetDelta: number,
+  keyLength: number,
+): number {
+  at = writeVarint(bytes, at, bodySize);
+  bytes[at++] = 0;
+  at = writeVarlong(bytes, at, timestampDelta);
+  at = writeVarint(bytes, at, offsetDelta);
+  return writeVarint(bytes, at, keyLength);
+}

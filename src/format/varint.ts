@@ -1,0 +1,98 @@
+/**
+ * Kafka's variable-length integers: zigzag, then base 128, least significant group first, high bit = more to come.
+ *
+ *   0 → 00   -1 → 01   1 → 02   63 → 7e   -64 → 7f   64 → 80 01   300 → d8 04
+ *
+ * Writers return the position behind what they wrote. Readers leave it in `cursor.at`: one object for all, because a
+ * pair per call would be garbage per record. A negative `cursor.at` means that the bytes ended or the number was too long.
+ */
+
+export const cursor = { at: 0 };
+
+const TWO_32 = 0x1_0000_0000;
+
+export function sizeOfVarint(value: number): number {
+  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
+  if (zigzag < 0x80) return 1;
+  if (zigzag < 0x4000) return 2;
+  if (zigzag < 0x20_0000) return 3;
+  return zigzag < 0x1000_0000 ? 4 : 5;
+}
+
+export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
+  while (zigzag >= 0x80) {
+    bytes[at++] = (zigzag & 0x7f) | 0x80;
+    zigzag >>>= 7;
+  }
+  bytes[at++] = zigzag;
+  return at;
+}
+
+/** An int32. */
+export function readVarint(bytes: Uint8Array, at: number, end: number): number {
+  let zigzag = 0;
+  for (let shift = 0; shift < 35 && at < end; shift += 7) {
+    const byte = bytes[at++];
+    zigzag |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      cursor.at = shift === 28 && byte > 0x0f ? -1 : at;
+      return (zigzag >>> 1) ^ -(zigzag & 1);
+    }
+  }
+  cursor.at = -1;
+  return 0;
+}
+
+/** `value` is a safe integer. Zigzag of such a number has at most 54 bits, so a double holds it exactly. */
+export function sizeOfVarlong(value: number): number {
+  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
+  let size = 1;
+  while (zigzag >= 0x80) {
+    zigzag = Math.floor(zigzag / 0x80);
+    size++;
+  }
+  return size;
+}
+
+export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
+  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
+  while (zigzag >= TWO_32) {
+    bytes[at++] = (zigzag % 0x80) | 0x80;
+    zigzag = Math.floor(zigzag / 0x80);
+  }
+  while (zigzag >= 0x80) {
+    bytes[at++] = (zigzag & 0x7f) | 0x80;
+    zigzag >>>= 7;
+  }
+  bytes[at++] = zigzag;
+  return at;
+}
+
+/** An int64 as a number; NaN where it lies outside the safe integers (`readVarlongExact` still reads that one). */
+export function readVarlong(bytes: Uint8Array, at: number, end: number): number {
+  let zigzag = 0;
+  let unit = 1;
+  for (let size = 1; size <= 10 && at < end; size++) {
+    const byte = bytes[at++];
+    zigzag += (byte & 0x7f) * unit;
+    if (byte < 0x80) {
+      cursor.at = size === 10 && byte > 1 ? -1 : at;
+      if (zigzag > 2 * Number.MAX_SAFE_INTEGER) return Number.NaN;
+      return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    }
+    unit *= 0x80;
+  }
+  cursor.at = -1;
+  return 0;
+}
+
+/** The same for the rare number that needs all 64 bits: printing foreign files. */
+export function readVarlongExact(bytes: Uint8Array, at: number): bigint {
+  let zigzag = 0n;
+  for (let shift = 0n; ; shift += 7n) {
+    const byte = bytes[at++];
+    zigzag |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt.asIntN(64, (zigzag >> 1n) ^ -(zigzag & 1n));
+  }
+}
