@@ -1,0 +1,233 @@
+/**
+ * One file on disk, which holds a descriptor only while it is in use.
+ *
+ * Promises: the descriptor is opened on first use and may be taken away between any two calls; unsynced writes are synced
+ * before that. A failed sync, whoever asked for it, fails every later sync of this object, because the kernel marks the
+ * pages clean and a retry would lie. A descriptor is never closed under a running sync. When another file has taken the
+ * path while the descriptor was gone, the next call fails instead of going to that one.
+ */
+import { constants, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
+import { hasCode, type VarveError } from "../errors.ts";
+import { closeQuietly, type Descriptors, type Holder } from "./descriptors.ts";
+import type { File } from "./files.ts";
+import { closedError, foundError, readOnlyError, systemError } from "./system-error.ts";
+
+export const FILE_MODE = 0o600;
+
+/** Undefined on Windows, which has no such flag. */
+export const NO_FOLLOW: number | undefined = constants.O_NOFOLLOW;
+
+export class DiskFile implements File, Holder {
+  readonly path: string;
+  readonly #descriptors: Descriptors;
+  readonly #guard: () => void;
+  readonly #writable: boolean;
+  #descriptor = -1;
+  #identity: { dev: number; ino: number } | undefined;
+  #closed = false;
+
+  /** Writes and truncates begun, and how many of them a finished sync has covered. */
+  #written = 0;
+  #synced = 0;
+  #running: { covers: number; done: Promise<void> } | undefined;
+  #next: Promise<void> | undefined;
+  #failure: VarveError | undefined;
+  #failureSeen = false;
+
+  lastUse = 0;
+
+  /** `guard` throws when the path leads through a link; it is asked before each opening. */
+  constructor(path: string, writable: boolean, descriptors: Descriptors, guard: () => void) {
+    this.path = path;
+    this.#writable = writable;
+    this.#descriptors = descriptors;
+    this.#guard = guard;
+  }
+
+  /** Makes the file, now. It may not exist yet. */
+  create(): void {
+    this.#open(constants.O_CREAT | constants.O_EXCL);
+  }
+
+  get busy(): boolean {
+    return this.#running !== undefined || this.#next !== undefined;
+  }
+
+  get dirty(): boolean {
+    return this.#synced < this.#written;
+  }
+
+  size(): number {
+    const descriptor = this.#use();
+    try {
+      return fstatSync(descriptor).size;
+    } catch (error) {
+      throw systemError("stat", this.path, error);
+    }
+  }
+
+  read(into: Uint8Array, at: number, length: number, position: number): number {
+    const descriptor = this.#use();
+    let done = 0;
+    try {
+      while (done < length) {
+        const count = readSync(descriptor, into, at + done, length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+    } catch (error) {
+      throw systemError("read", this.path, error);
+    }
+    return done;
+  }
+
+  write(from: Uint8Array, at: number, length: number, position: number): void {
+    const descriptor = this.#useForWriting();
+    this.#written++;
+    let done = 0;
+    try {
+      // The system may take a part and report no error; the rest then fails with the reason, or is taken as well.
+      while (done < length) {
+        const count = writeSync(descriptor, from, at + done, length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+    } catch (error) {
+      throw systemError("write", this.path, error);
+    }
+    if (done < length) throw foundError("write", this.path, "ENOSPC");
+  }
+
+  truncate(size: number): void {
+    const descriptor = this.#useForWriting();
+    this.#written++;
+    try {
+      ftruncateSync(descriptor, size);
+    } catch (error) {
+      throw systemError("truncate", this.path, error);
+    }
+  }
+
+  /** Calls that come while a sync runs share the next one, or the running one when nothing was written since. */
+  sync(): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError(this.path));
+    if (this.#failure) return Promise.reject(this.#seen(this.#failure));
+    if (this.#next) return this.#next;
+    const running = this.#running;
+    if (!running) return this.#startSync();
+    if (running.covers === this.#written) return running.done;
+    const follow = () => {
+      this.#next = undefined;
+      return this.#startSync();
+    };
+    this.#next = running.done.then(follow, follow);
+    return this.#next;
+  }
+
+  syncNow(): void {
+    const descriptor = this.#use();
+    if (this.#failure) throw this.#seen(this.#failure);
+    const covers = this.#written;
+    try {
+      fdatasyncSync(descriptor);
+    } catch (error) {
+      throw this.#seen(this.#fail(error));
+    }
+    this.#synced = Math.max(this.#synced, covers);
+  }
+
+  /** Does not sync. Throws the error of a sync that nobody has been told about: this is the last chance. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.busy) this.#closeDescriptor();
+    if (this.#failure && !this.#failureSeen) throw this.#seen(this.#failure);
+  }
+
+  release(): void {
+    try {
+      if (this.dirty && !this.#failure) fdatasyncSync(this.#descriptor);
+      this.#synced = this.#written;
+    } catch (error) {
+      this.#fail(error);
+    }
+    const error = closeQuietly(this.#descriptor);
+    if (error) this.#fail(error);
+    this.#descriptor = -1;
+  }
+
+  #startSync(): Promise<void> {
+    const covers = this.#written;
+    let descriptor: number;
+    try {
+      if (this.#failure) throw this.#seen(this.#failure);
+      descriptor = this.#descriptor < 0 ? this.#open(0) : this.#descriptor;
+    } catch (error) {
+      this.#afterSync();
+      return Promise.reject(error);
+    }
+    const done = new Promise<void>((resolve, reject) => {
+      fdatasync(descriptor, (error) => {
+        this.#running = undefined;
+        if (error) {
+          reject(this.#seen(this.#fail(error)));
+        } else {
+          this.#synced = Math.max(this.#synced, covers);
+          resolve();
+        }
+        this.#afterSync();
+      });
+    });
+    this.#running = { covers, done };
+    return done;
+  }
+
+  #afterSync(): void {
+    if (this.busy) return;
+    if (this.#closed) this.#closeDescriptor();
+    this.#descriptors.settle();
+  }
+
+  #fail(error: unknown): VarveError {
+    this.#failure ??= systemError("sync", this.path, error);
+    return this.#failure;
+  }
+
+  #seen(failure: VarveError): VarveError {
+    this.#failureSeen = true;
+    return failure;
+  }
+
+  #useForWriting(): number {
+    if (!this.#writable) throw readOnlyError(this.path);
+    return this.#use();
+  }
+
+  #use(): number {
+    if (this.#closed) throw closedError(this.path);
+    this.lastUse = this.#descriptors.tick();
+    return this.#descriptor < 0 ? this.#open(0) : this.#descriptor;
+  }
+
+  #open(extra: number): number {
+    this.#guard();
+    const access = this.#writable ? constants.O_RDWR : constants.O_RDONLY;
+    this.#descriptor = this.#descriptors.open(this, this.path, access | extra | (NO_FOLLOW ?? 0), FILE_MODE);
+    try {
+      const { dev, ino } = fstatSync(this.#descriptor);
+      this.#identity ??= { dev, ino };
+      if (this.#identity.dev === dev && this.#identity.ino === ino) return this.#descriptor;
+      throw foundError("open again", this.path, "ESTALE");
+    } catch (error) {
+      this.#closeDescriptor();
+      throw hasCode(error, "VARVE_IO") ? error : systemError("stat", this.path, error);
+    }
+  }
+
+  #closeDescriptor(): void {
+    if (this.#descriptor < 0) return;
+    this.#descriptors.drop(this);
+    closeQuietly(this.#descriptor);
+    this.#descriptor = -1;
+  }
+}
