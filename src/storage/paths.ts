@@ -6,7 +6,7 @@
  *     recovery-point-offset-checkpoint  log-start-offset-checkpoint  replication-offset-checkpoint  cleaner-offset-checkpoint
  *     TOPIC-PARTITION/
  *       00000000000000000000.log  .index  .timeindex  .txnindex  .snapshot     (20 digits: the base offset)
- *       leader-epoch-checkpoint  partition.metadata
+ *       leader-epoch-checkpoint  partition.metadata  .poisoned
  *     TOPIC-PARTITION.UUID-delete/   being deleted      TOPIC-PARTITION.UUID-future/  -stray/   Kafka's, left alone
  *
  * The end of a name says what becomes of the file: .deleted (goes), .cleaned (half made), .swap (made, to be put in place),
@@ -28,6 +28,8 @@ export const HIGH_WATERMARK_CHECKPOINT = "replication-offset-checkpoint";
 export const CLEANER_CHECKPOINT = "cleaner-offset-checkpoint";
 export const LEADER_EPOCH_CHECKPOINT = "leader-epoch-checkpoint";
 export const PARTITION_METADATA = "partition.metadata";
+/** Left in a partition's folder when a sync failed: its unsynced bytes may exist in the page cache alone. */
+export const POISONED = ".poisoned";
 
 const TEMPORARY = ".tmp";
 const MAX_TOPIC_LENGTH = 249;
