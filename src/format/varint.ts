@@ -9,8 +9,6 @@
 
 export const cursor = { at: 0 };
 
-const TWO_32 = 0x1_0000_0000;
-
 export function sizeOfVarint(value: number): number {
   const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
   if (zigzag < 0x80) return 1;
@@ -44,44 +42,53 @@ export function readVarint(bytes: Uint8Array, at: number, end: number): number {
   return 0;
 }
 
-/** `value` is a safe integer. Zigzag of such a number has at most 54 bits, so a double holds it exactly. */
+/**
+ * `value` is a safe integer. Its zigzag may need 54 bits, one more than a double holds, so it is never formed: the first
+ * byte takes the sign and six bits, the rest follows in sevens.
+ */
 export function sizeOfVarlong(value: number): number {
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
+  if (value === (value | 0)) return sizeOfVarint(value);
+  let rest = Math.floor((value < 0 ? -1 - value : value) / 0x40);
   let size = 1;
-  while (zigzag >= 0x80) {
-    zigzag = Math.floor(zigzag / 0x80);
+  while (rest > 0) {
+    rest = Math.floor(rest / 0x80);
     size++;
   }
   return size;
 }
 
 export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
-  while (zigzag >= TWO_32) {
-    bytes[at++] = (zigzag % 0x80) | 0x80;
-    zigzag = Math.floor(zigzag / 0x80);
+  if (value === (value | 0)) return writeVarint(bytes, at, value);
+  const magnitude = value < 0 ? -1 - value : value;
+  let rest = Math.floor(magnitude / 0x40);
+  bytes[at++] = ((magnitude & 0x3f) << 1) | (value < 0 ? 1 : 0) | 0x80;
+  while (rest >= 0x80) {
+    bytes[at++] = (rest & 0x7f) | 0x80;
+    rest = Math.floor(rest / 0x80);
   }
-  while (zigzag >= 0x80) {
-    bytes[at++] = (zigzag & 0x7f) | 0x80;
-    zigzag >>>= 7;
-  }
-  bytes[at++] = zigzag;
+  bytes[at++] = rest;
   return at;
 }
 
 /** An int64 as a number; NaN where it lies outside the safe integers (`readVarlongExact` still reads that one). */
 export function readVarlong(bytes: Uint8Array, at: number, end: number): number {
-  let zigzag = 0;
-  let unit = 1;
+  let magnitude = 0;
+  let sign = 0;
+  let unit = 0x40;
   for (let size = 1; size <= 10 && at < end; size++) {
     const byte = bytes[at++];
-    zigzag += (byte & 0x7f) * unit;
+    if (size === 1) {
+      magnitude = (byte & 0x7f) >>> 1;
+      sign = byte & 1;
+    } else {
+      magnitude += (byte & 0x7f) * unit;
+      unit *= 0x80;
+    }
     if (byte < 0x80) {
       cursor.at = size === 10 && byte > 1 ? -1 : at;
-      if (zigzag > 2 * Number.MAX_SAFE_INTEGER) return Number.NaN;
-      return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+      const value = sign === 0 ? magnitude : -1 - magnitude;
+      return Number.isSafeInteger(value) ? value : Number.NaN;
     }
-    unit *= 0x80;
   }
   cursor.at = -1;
   return 0;
