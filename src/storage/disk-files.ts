@@ -11,6 +11,7 @@ import {
   constants,
   fstatSync,
   fsync,
+  fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -135,13 +136,29 @@ export class DiskFiles implements Files {
   }
 
   async syncFolder(path: string): Promise<void> {
-    this.#guard(path, true);
     if (process.platform === "win32") return;
-    const flags = constants.O_RDONLY | constants.O_DIRECTORY;
-    const descriptor = this.#descriptors.borrow("open the folder", path, () => openSync(path, flags));
+    const descriptor = this.#openFolder(path);
     const error = await new Promise((resolve) => fsync(descriptor, resolve));
     closeQuietly(descriptor);
     if (error) throw systemError("sync the folder", path, error);
+  }
+
+  syncFolderNow(path: string): void {
+    if (process.platform === "win32") return;
+    const descriptor = this.#openFolder(path);
+    try {
+      fsyncSync(descriptor);
+    } catch (error) {
+      throw systemError("sync the folder", path, error);
+    } finally {
+      closeQuietly(descriptor);
+    }
+  }
+
+  #openFolder(path: string): number {
+    this.#guard(path, true);
+    const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+    return this.#descriptors.borrow("open the folder", path, () => openSync(path, flags));
   }
 
   /** Throws when one of the folders between the root and the path is a link; with `whole`, also when the path itself is. */

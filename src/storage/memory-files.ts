@@ -163,6 +163,10 @@ export class MemoryFiles implements Files {
   }
 
   async syncFolder(path: string): Promise<void> {
+    this.syncFolderNow(path);
+  }
+
+  syncFolderNow(path: string): void {
     const node = this.nodeAt(path);
     if (node?.kind !== "folder") throw foundError("sync the folder", path, node ? "ENOTDIR" : "ENOENT");
   }

@@ -186,6 +186,11 @@ export class FaultyFiles implements Files {
     await this.delayed(path, this.#files.syncFolder(path));
   }
 
+  syncFolderNow(path: string): void {
+    this.before("syncFolder", path);
+    this.#files.syncFolderNow(path);
+  }
+
   /** Counts a call and throws when a rule fails it. For FaultyFile, as are the next two. */
   before(operation: FaultOperation, path: string, to?: string): void {
     this.#counts[operation]++;

@@ -16,6 +16,7 @@ const taken = vi.hoisted(() => ({
   sync: undefined as undefined | ((done: Done) => void),
   syncNow: undefined as undefined | (() => void),
   syncFolder: undefined as undefined | ((done: Done) => void),
+  syncFolderNow: undefined as undefined | (() => void),
   truncate: undefined as undefined | (() => void),
 }));
 
@@ -28,6 +29,7 @@ vi.mock("node:fs", async (importActual) => {
     fdatasync: (fd: number, done: Done) => (taken.sync ? taken.sync(done) : fs.fdatasync(fd, done)),
     fdatasyncSync: (fd: number) => (taken.syncNow ? taken.syncNow() : fs.fdatasyncSync(fd)),
     fsync: (fd: number, done: Done) => (taken.syncFolder ? taken.syncFolder(done) : fs.fsync(fd, done)),
+    fsyncSync: (fd: number) => (taken.syncFolderNow ? taken.syncFolderNow() : fs.fsyncSync(fd)),
     ftruncateSync: (fd: number, size: number) => (taken.truncate ? taken.truncate() : fs.ftruncateSync(fd, size)),
   };
 });
@@ -156,7 +158,9 @@ describe("a failed sync", () => {
     file.close();
   });
 
-  it("of a folder rejects", async () => {
+  it("of a folder is told", async () => {
+    taken.syncFolderNow = () => fail("EIO");
+    expectError(() => files.syncFolderNow(root), "VARVE_IO", root, "EIO");
     taken.syncFolder = (done) => done(failure("EIO"));
     expectVarveError(await files.syncFolder(root).catch((error) => error), "VARVE_IO", root, "EIO");
   });

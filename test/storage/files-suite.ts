@@ -228,8 +228,10 @@ export function filesSuite(name: string, make: () => { files: Files; root: strin
       file.syncNow();
       file.close();
       await files.syncFolder(root);
+      files.syncFolderNow(root);
       const missing = join(root, "no");
       expectVarveError(await files.syncFolder(missing).catch((error) => error), "VARVE_IO", missing, "ENOENT");
+      expectError(() => files.syncFolderNow(missing), "VARVE_IO", missing, "ENOENT");
     });
 
     it("refuses a closed file", async () => {

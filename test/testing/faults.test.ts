@@ -38,6 +38,7 @@ const calls: [FaultOperation, string, () => unknown][] = [
   ["remove", "/f", () => files.removeFolder("/f")],
   ["makeFolder", "/g", () => files.makeFolder("/g")],
   ["syncFolder", "/f", () => files.syncFolder("/f")],
+  ["syncFolder", "/f", () => files.syncFolderNow("/f")],
 ];
 
 describe("a fault", () => {
