@@ -8,10 +8,13 @@ import { defineConfig } from "vitest/config";
 const everyTest = "test/**/*.test.ts";
 const slowTests = "test/**/*.slow.test.ts";
 const minute = 60_000;
+/** A file for the counts, which .ci/run sums. */
+const report = process.env.VARVE_REPORT;
 
 export default defineConfig({
   test: {
     pool: "forks",
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
       {
         extends: true,
