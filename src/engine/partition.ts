@@ -1,0 +1,365 @@
+/**
+ * One partition of a topic: its log, the bounds up to which readers may go, and who waits for them to move.
+ *
+ * The log is opened on first use (`ready`), so that a directory of ten thousand partitions opens at once. Everything else is
+ * synchronous afterwards. What an acknowledgement means is decided here: at "process" an append has it as soon as it
+ * returns, at "power" once a sync has passed its end; concurrent ones share that sync.
+ */
+import { VarveError } from "../errors.ts";
+import type { Batch } from "../format/batch.ts";
+import type { SealedBatch } from "../format/batch-builder.ts";
+import type { AbortedTransaction } from "../format/transaction-index.ts";
+import type { Clock } from "../storage/clock.ts";
+import type { Files } from "../storage/files.ts";
+import { Log } from "../storage/log.ts";
+import type { LastClose, LogEvent } from "../storage/log-state.ts";
+import type { Durability, TopicConfig } from "./config.ts";
+import type { Space } from "./space.ts";
+
+export type Isolation = "read_committed" | "read_uncommitted";
+
+/** What a partition knows of its topic. */
+export interface TopicOfPartition {
+  readonly name: string;
+  readonly id: string;
+  readonly config: TopicConfig;
+  readonly durability: Durability;
+  readonly isDeleted: boolean;
+}
+
+/** What a partition asks of the data directory it lies in. */
+export interface PartitionHost {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly readOnly: boolean;
+  readonly space: Space;
+  report(event: LogEvent): void;
+  /** The partition has bytes that were not synced yet. */
+  touched(partition: Partition): void;
+  /** Makes it known for good that the partition starts at that offset. */
+  recordStart(partition: Partition, offset: number): Promise<void>;
+}
+
+/** Where the partition lies, and how far it had come. */
+export interface PartitionPlace {
+  folder: string;
+  lastClose: LastClose;
+  /** 0 when unknown. */
+  startOffset: number;
+  recoveryPoint: number;
+}
+
+export class Partition {
+  readonly topic: TopicOfPartition;
+  readonly index: number;
+  readonly folder: string;
+  /** Why the log could not be opened; the next `ready` tries again. */
+  failure: VarveError | undefined;
+  readonly #host: PartitionHost;
+  readonly #place: PartitionPlace;
+  #log: Log | undefined;
+  #opening: Promise<void> | undefined;
+  #isClosed = false;
+  #isDirty = false;
+  /** How many bytes of the space are counted for this partition. */
+  #countedBytes = 0;
+  #watchers: readonly (() => void)[] = [];
+
+  constructor(topic: TopicOfPartition, index: number, place: PartitionPlace, host: PartitionHost) {
+    this.topic = topic;
+    this.index = index;
+    this.folder = place.folder;
+    this.#place = place;
+    this.#host = host;
+  }
+
+  /** Opens the log. Append, read and the rest want this to have happened once. */
+  ready(): Promise<void> {
+    if (this.#log) return READY;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  get isReady(): boolean {
+    return this.#log !== undefined;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  // ---- bounds; of a log that is not open yet, as the checkpoints have them
+
+  get startOffset(): number {
+    return this.#log?.startOffset ?? this.#place.startOffset;
+  }
+
+  get endOffset(): number {
+    return this.#log?.endOffset ?? Math.max(this.#place.startOffset, this.#place.recoveryPoint);
+  }
+
+  get durableOffset(): number {
+    return this.#log?.durableOffset ?? this.endOffset;
+  }
+
+  /** What no reader passes. */
+  get highWatermark(): number {
+    return this.topic.durability === "power" && !this.#host.readOnly ? this.durableOffset : this.endOffset;
+  }
+
+  get lastStableOffset(): number {
+    return Math.min(this.#log?.lastStableOffset ?? this.endOffset, this.highWatermark);
+  }
+
+  /** Everything before it need not be looked at after a crash. */
+  get recoveryPoint(): number {
+    return this.#log?.durableOffset ?? this.#place.recoveryPoint;
+  }
+
+  get leaderEpoch(): number {
+    return this.#log?.leaderEpoch ?? 0;
+  }
+
+  get sizeInBytes(): number {
+    return this.#log?.sizeInBytes ?? this.#countedBytes;
+  }
+
+  get segmentCount(): number {
+    return this.#log?.segmentCount ?? 0;
+  }
+
+  get poisoned(): VarveError | undefined {
+    return this.#log?.poisoned;
+  }
+
+  /** Where a reader stops. */
+  bound(isolation: Isolation, durable: boolean): number {
+    const bound = isolation === "read_committed" ? this.lastStableOffset : this.highWatermark;
+    return durable ? Math.min(bound, this.durableOffset) : bound;
+  }
+
+  // ---- writing
+
+  /** Returns the batch's base offset. Those who watch are called before it returns. */
+  append(batch: SealedBatch): number {
+    const log = this.#writable();
+    const size = batch.end - batch.start;
+    this.#host.space.check(size);
+    const offset = log.append(batch);
+    this.#host.space.add(size);
+    this.#countedBytes += size;
+    this.#touch();
+    this.#wake();
+    return offset;
+  }
+
+  /** Undefined when everything before `nextOffset` has its level already; else resolves when it has, or rejects. */
+  acknowledged(nextOffset: number): Promise<void> | undefined {
+    if (this.topic.durability === "process") return undefined;
+    return this.#opened().durableOffset >= nextOffset ? undefined : this.flush();
+  }
+
+  /** What was appended before the call is on the disk afterwards. */
+  async flush(): Promise<void> {
+    const log = this.#log;
+    if (!log) return;
+    const before = log.durableOffset;
+    this.#isDirty = false;
+    try {
+      await log.flush();
+    } finally {
+      if (log.durableOffset !== before || log.poisoned) this.#wake();
+    }
+  }
+
+  /** The same at once, on the calling thread. */
+  flushNow(): void {
+    const log = this.#log;
+    if (!log) return;
+    this.#isDirty = false;
+    try {
+      log.flushNow();
+    } finally {
+      this.#wake();
+    }
+  }
+
+  /** Empties the partition. Its offsets go on where they are. */
+  async truncate(): Promise<void> {
+    const log = this.#writable();
+    const end = log.endOffset;
+    await this.#moveStart(log, end);
+    // What was appended meanwhile is not the caller's to lose.
+    if (log.endOffset === end) log.truncateFullyAndStartAt(end);
+    else log.deleteRecordsBefore(end);
+    this.#changed(log);
+  }
+
+  /** Raises the start to `offset`, at most to the high watermark. Returns the new start. */
+  async deleteRecordsBefore(offset: number): Promise<number> {
+    const log = this.#writable();
+    const last = this.highWatermark;
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset > last) {
+      const message = `${this.topic.name}-${this.index}: records can be deleted before an offset up to ${last}, not before ${offset}`;
+      throw new VarveError("VARVE_OFFSET_OUT_OF_RANGE", message, { ...this.#where(), offset });
+    }
+    if (offset > log.startOffset) {
+      await this.#moveStart(log, offset);
+      log.deleteRecordsBefore(offset);
+      this.#changed(log);
+    }
+    return log.startOffset;
+  }
+
+  /** One retention pass. Returns how many segments went. */
+  async retain(): Promise<number> {
+    if (this.#isClosed || this.#host.readOnly) return 0;
+    await this.ready();
+    const log = this.#log;
+    if (!log || this.#isClosed) return 0;
+    const count = log.retain();
+    if (count > 0) this.#changed(log);
+    return count;
+  }
+
+  /** The topic's configuration has changed. */
+  updateConfig(config: TopicConfig): void {
+    this.#log?.updateConfig(config);
+    this.#wake();
+  }
+
+  // ---- reading
+
+  /** Whole checked batches; the first holds `offset`, none begins at or past `limit`. */
+  read(offset: number, maxBytes: number, limit: number): Batch[] {
+    return this.#opened().read(offset, maxBytes, limit);
+  }
+
+  offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
+    return this.#opened().offsetForTimestamp(timestamp);
+  }
+
+  abortedTransactions(from: number, to: number): AbortedTransaction[] {
+    return this.#opened().abortedTransactions(from, to);
+  }
+
+  /** Calls `fn`, at once and often, whenever a bound may have moved or the partition is gone. Returns the call that ends it. */
+  watch(fn: () => void): () => void {
+    this.#watchers = [...this.#watchers, fn];
+    return () => {
+      this.#watchers = this.#watchers.filter((watcher) => watcher !== fn);
+    };
+  }
+
+  // ---- the end
+
+  /** Syncs and closes the log. Appends are refused from the call on. */
+  async close(): Promise<void> {
+    await this.#shut();
+    await this.#log?.close();
+  }
+
+  /** Lets go of the files and nothing else, as a killed process would. */
+  closeNow(): void {
+    this.#isClosed = true;
+    this.#log?.closeNow();
+    this.#wake();
+  }
+
+  /** Gives its bytes back to the space; its files are gone. */
+  forget(): void {
+    this.#host.space.add(-this.#countedBytes);
+    this.#countedBytes = 0;
+  }
+
+  /** Counts what the folder holds, for a log that need not be opened for it. */
+  count(bytes: number): void {
+    this.#host.space.add(bytes - this.#countedBytes);
+    this.#countedBytes = bytes;
+  }
+
+  async #shut(): Promise<void> {
+    this.#isClosed = true;
+    await this.#opening?.catch(() => {});
+    this.#wake();
+  }
+
+  async #open(): Promise<void> {
+    this.#check();
+    const { files, clock, readOnly } = this.#host;
+    const { name: topic, id: topicId, config } = this.topic;
+    const report = (event: LogEvent) => this.#host.report(event);
+    const place = { ...this.#place, folder: this.folder };
+    try {
+      const log = await Log.open({
+        files,
+        clock,
+        readOnly,
+        topic,
+        topicId,
+        partition: this.index,
+        config,
+        report,
+        ...place,
+      });
+      this.#log = log;
+      this.failure = undefined;
+      this.count(log.sizeInBytes);
+    } catch (error) {
+      this.failure = error as VarveError;
+      throw error;
+    }
+  }
+
+  /** The start may only be recorded where everything before it is durable: else a power cut could set the end before it. */
+  async #moveStart(log: Log, offset: number): Promise<void> {
+    if (log.durableOffset < offset) await this.flush();
+    await this.#host.recordStart(this, offset);
+    this.#check();
+  }
+
+  #changed(log: Log): void {
+    this.count(log.sizeInBytes);
+    this.#touch();
+    this.#wake();
+  }
+
+  #touch(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#host.touched(this);
+  }
+
+  #wake(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  #writable(): Log {
+    if (this.#host.readOnly) {
+      const message = `${this.topic.name}-${this.index}: the log was opened read-only`;
+      throw new VarveError("VARVE_READ_ONLY", message, this.#where());
+    }
+    return this.#opened();
+  }
+
+  #opened(): Log {
+    this.#check();
+    if (this.#log) return this.#log;
+    throw new Error(`${this.topic.name}-${this.index} was used before it was ready`);
+  }
+
+  #check(): void {
+    if (this.topic.isDeleted) {
+      throw new VarveError("VARVE_UNKNOWN_TOPIC", `the topic ${this.topic.name} has been deleted`, this.#where());
+    }
+    if (this.#isClosed) throw new VarveError("VARVE_CLOSED", "the log is closed", this.#where());
+  }
+
+  #where(): { topic: string; partition: number } {
+    return { topic: this.topic.name, partition: this.index };
+  }
+}
+
+const READY = Promise.resolve();

@@ -1,0 +1,141 @@
+/** A topic: its name, its configuration and its partitions. The names are the same as long as the log is open. */
+import { VarveError } from "../errors.ts";
+import { type ConfigChanges, type Durability, fullConfig, type TopicConfig } from "./config.ts";
+import type { Partition, TopicOfPartition } from "./partition.ts";
+
+/** What a topic asks of the data directory it lies in. */
+export interface TopicHost {
+  /** Of topics that have none of their own. */
+  readonly durability: Durability;
+  addPartitions(topic: Topic, total: number): Promise<void>;
+  alterConfig(topic: Topic, changes: ConfigChanges): Promise<void>;
+}
+
+export interface PartitionDescription {
+  partition: number;
+  startOffset: number;
+  endOffset: number;
+  highWatermark: number;
+  lastStableOffset: number;
+  durableOffset: number;
+  leaderEpoch: number;
+  sizeInBytes: number;
+  segmentCount: number;
+}
+
+export interface TopicDescription {
+  name: string;
+  id: string;
+  isInternal: boolean;
+  durability: Durability;
+  config: TopicConfig;
+  partitions: PartitionDescription[];
+}
+
+export const OFFSETS_TOPIC = "__consumer_offsets";
+export const TRANSACTIONS_TOPIC = "__transaction_state";
+
+export class Topic implements TopicOfPartition {
+  readonly name: string;
+  /** Kafka's Uuid as text. */
+  readonly id: string;
+  isDeleted = false;
+  #ownConfig: Partial<TopicConfig>;
+  #config: TopicConfig;
+  #partitions: readonly (Partition | undefined)[] = [];
+  readonly #host: TopicHost;
+
+  constructor(name: string, id: string, ownConfig: Partial<TopicConfig>, host: TopicHost) {
+    this.name = name;
+    this.id = id;
+    this.#host = host;
+    this.#ownConfig = ownConfig;
+    this.#config = fullConfig(ownConfig);
+  }
+
+  /** Kept by the log itself: committed offsets, transactions. */
+  get isInternal(): boolean {
+    return this.name === OFFSETS_TOPIC || this.name === TRANSACTIONS_TOPIC;
+  }
+
+  /** With the defaults of what was not set. */
+  get config(): TopicConfig {
+    return this.#config;
+  }
+
+  /** What was set for this topic. */
+  get ownConfig(): Partial<TopicConfig> {
+    return this.#ownConfig;
+  }
+
+  get durability(): Durability {
+    return this.#config.durability ?? this.#host.durability;
+  }
+
+  /** By number. In a foreign directory some may be missing. */
+  get partitions(): readonly (Partition | undefined)[] {
+    return this.#partitions;
+  }
+
+  get partitionCount(): number {
+    return this.#partitions.length;
+  }
+
+  partition(index: number): Partition {
+    const partition = Number.isInteger(index) ? this.#partitions[index] : undefined;
+    if (partition) return partition;
+    const has = this.#partitions.flatMap((present, number) => (present ? [number] : []));
+    const range = has.length === 1 ? `only partition ${has[0]}` : `partitions ${has[0]} to ${has[has.length - 1]}`;
+    const message = `the topic ${this.name} has no partition ${index}; it has ${range}`;
+    throw new VarveError("VARVE_UNKNOWN_PARTITION", message, { topic: this.name, partition: index });
+  }
+
+  /** Opens every partition. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#partitions.map((partition) => partition?.ready()));
+  }
+
+  /** Makes them `total`. Keys may then fall into other partitions than before. */
+  addPartitions(total: number): Promise<void> {
+    return this.#host.addPartitions(this, total);
+  }
+
+  alterConfig(changes: ConfigChanges): Promise<void> {
+    return this.#host.alterConfig(this, changes);
+  }
+
+  async describe(): Promise<TopicDescription> {
+    await this.ready();
+    const { name, id, isInternal, durability, config } = this;
+    const partitions = this.#partitions.flatMap((partition) => (partition ? [describePartition(partition)] : []));
+    return { name, id, isInternal, durability, config, partitions };
+  }
+
+  // ---- for those who keep the catalogue
+
+  setPartitions(partitions: readonly (Partition | undefined)[]): void {
+    this.#partitions = partitions;
+  }
+
+  setConfig(ownConfig: Partial<TopicConfig>): void {
+    this.#ownConfig = ownConfig;
+    this.#config = fullConfig(ownConfig);
+    for (const partition of this.#partitions) partition?.updateConfig(this.#config);
+  }
+}
+
+export function describePartition(partition: Partition): PartitionDescription {
+  const { index, startOffset, endOffset, highWatermark, lastStableOffset } = partition;
+  const { durableOffset, leaderEpoch, sizeInBytes, segmentCount } = partition;
+  return {
+    partition: index,
+    startOffset,
+    endOffset,
+    highWatermark,
+    lastStableOffset,
+    durableOffset,
+    leaderEpoch,
+    sizeInBytes,
+    segmentCount,
+  };
+}
