@@ -33,6 +33,16 @@ describe("memory files", () => {
     expect(Buffer.from(copy.read("/a")!).toString()).toBe("copied");
   });
 
+  it("clones do not see what is written in place, on either side", () => {
+    const files = new MemoryFiles();
+    put(files, "/a", "0123");
+    const original = files.open("/a", "write");
+    const copy = files.clone().open("/a", "write");
+    original.write(Buffer.from("x"), 0, 1, 0);
+    copy.write(Buffer.from("y"), 0, 1, 3);
+    expect([contentOf(original), contentOf(copy)]).toEqual(["x123", "012y"]);
+  });
+
   it("does not find bytes again that a clone cut off", () => {
     const files = new MemoryFiles();
     put(files, "/a", "0123456789");
