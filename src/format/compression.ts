@@ -16,6 +16,12 @@ export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 
 export type Compression = (typeof COMPRESSIONS)[number];
 
+/**
+ * What one batch may decompress to, for readers that have no bound of their own. Far above any batch that a client
+ * makes (8 MiB at most by default), and half of what 260 KB of gzip can hold.
+ */
+export const MAX_UNPACKED_BYTES = 128 * 1024 * 1024;
+
 /** node:zlib's zstd, which Node has from 22.15 on. */
 export interface NativeZstd {
   zstdCompressSync(bytes: Uint8Array): Uint8Array;
