@@ -13,8 +13,8 @@ import {
   NO_PRODUCER_ID,
   NO_SEQUENCE,
   sealBatch,
-  TRANSACTIONAL,
   type TimestampType,
+  TRANSACTIONAL,
 } from "./batch.ts";
 import { COMPRESSIONS, type Compression, compress } from "./compression.ts";
 import { type HeaderPairs, sizeOfRecordBody, writeRecordStart } from "./record.ts";
@@ -154,7 +154,8 @@ function sizeOf(field: Uint8Array | string): number {
 /** Copies a field of known size. A string as long as its UTF-8 is ASCII: the cheaper write. */
 function put(into: Buffer, at: number, field: Uint8Array | string, size: number): number {
   if (typeof field === "string") {
-    if (size > SHORT) return at + (size === field.length ? into.write(field, at, size, "latin1") : into.write(field, at, size, "utf8"));
+    if (size > SHORT)
+      return at + (size === field.length ? into.write(field, at, size, "latin1") : into.write(field, at, size, "utf8"));
     if (size !== field.length) return at + into.write(field, at, size, "utf8");
     for (let i = 0; i < size; i++) into[at + i] = field.charCodeAt(i);
     return at + size;
@@ -164,7 +165,8 @@ function put(into: Buffer, at: number, field: Uint8Array | string, size: number)
   return at + size;
 }
 
-function sizeOfHeaders(headers: HeaderPairs): number {
+/** With the count in front. */
+export function sizeOfHeaders(headers: HeaderPairs): number {
   let size = sizeOfVarint(headers.length);
   for (const [name, value] of headers) {
     const nameSize = Buffer.byteLength(name);

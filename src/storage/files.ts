@@ -2,8 +2,8 @@
  * The file system as a log needs it: the one seam between varve and the disk.
  *
  * Everything that storage/ and engine/ do to files goes through these two interfaces, so that memory files, crash images
- * and fault injection see every write, sync, rename, truncate and delete. Calls are synchronous except `sync`, the one
- * that may take long. Every failure is a VarveError with the system's error as its cause.
+ * and fault injection see every write, sync, rename, truncate and delete. Calls are synchronous except the two kinds of
+ * sync, which may take long. Every failure is a VarveError with the system's error as its cause.
  */
 
 export interface FileInfo {
@@ -33,8 +33,9 @@ export interface Files {
   remove(path: string): void;
   /** Removes a folder and all in it; no error when it is missing. */
   removeFolder(path: string): void;
-  /** Makes the names in a folder durable. A no-op on Windows, which has no such call. */
-  syncFolder(path: string): void;
+  /** Makes the names in a folder durable, off the event loop. A no-op on Windows, which has no such call. */
+  syncFolder(path: string): Promise<void>;
+  syncFolderNow(path: string): void;
 }
 
 export interface File {

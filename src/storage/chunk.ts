@@ -1,0 +1,56 @@
+/**
+ * Reads a run of whole batches from a `.log` file in one go and checks each one's own bytes (length, magic, CRC32C).
+ * Whether a batch stands where it should is for structure.ts.
+ */
+import { BATCH_LENGTH, Batch, batchProblem, HEADER_BYTES, LOG_OVERHEAD } from "../format/batch.ts";
+import { readInt32 } from "../format/integers.ts";
+import type { File } from "./files.ts";
+
+export const CHUNK_BYTES = 256 * 1024;
+
+export interface Chunk {
+  batches: Batch[];
+  /** Where the batch behind the last good one starts. */
+  next: number;
+  /** What is wrong with the batch at `next`; undefined when only the budget (or the file) ended. */
+  problem: string | undefined;
+}
+
+/**
+ * The batches from `position` on that lie before `end`, about `maxBytes` of them but at least one. Each chunk has a buffer
+ * of its own: a record stays valid as long as somebody holds it.
+ */
+export function readChunk(file: File, position: number, end: number, maxBytes: number): Chunk {
+  const want = Math.min(Math.max(maxBytes, HEADER_BYTES), end - position);
+  let bytes = new Uint8Array(new ArrayBuffer(want));
+  let available = file.read(bytes, 0, want, position);
+  const first = sizeOfBatch(bytes, available);
+  if (first > available && position + first <= end) {
+    const whole = new Uint8Array(new ArrayBuffer(first));
+    whole.set(bytes.subarray(0, available));
+    available += file.read(whole, available, first - available, position + available);
+    bytes = whole;
+  }
+  return parseChunk(bytes, available, position, position + available >= end || available < want);
+}
+
+function parseChunk(bytes: Uint8Array, available: number, position: number, isLast: boolean): Chunk {
+  const batches: Batch[] = [];
+  let at = 0;
+  while (at < available) {
+    const problem = batchProblem(bytes, at, available);
+    if (problem === "short" && !isLast && at > 0) break;
+    if (problem !== undefined) return { batches, next: position + at, problem };
+    const batch = new Batch(bytes, at);
+    batch.position = position + at;
+    batches.push(batch);
+    at += batch.sizeInBytes;
+  }
+  return { batches, next: position + at, problem: undefined };
+}
+
+/** What the header at the start claims, or 0 when there is none. */
+function sizeOfBatch(bytes: Uint8Array, available: number): number {
+  if (available < LOG_OVERHEAD) return 0;
+  return LOG_OVERHEAD + readInt32(bytes, BATCH_LENGTH);
+}

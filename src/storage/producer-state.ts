@@ -1,0 +1,145 @@
+/**
+ * What a partition knows of its producers: the last sequence of each (so that a retry is recognised) and the transaction each
+ * has open (so that the last stable offset is known). Built from the batches, in the order they stand in the log; written
+ * as a `.snapshot` at each roll and close, so that it need not be built from the beginning.
+ */
+import { type Batch, NO_PRODUCER_ID } from "../format/batch.ts";
+import { readInt16, readInt32 } from "../format/integers.ts";
+import { KEY_AT, KEY_LENGTH, VALUE_AT, VALUE_LENGTH } from "../format/record.ts";
+import { type ProducerSnapshotEntry, readProducerSnapshot, writeProducerSnapshot } from "../format/snapshots.ts";
+
+const NO_TRANSACTION = -1;
+const NO_SEQUENCE = -1;
+
+/** What a control batch says. */
+export interface ControlMarker {
+  /** "unknown" for the types of other versions (leader change, snapshots of the controller's log …). */
+  type: "commit" | "abort" | "unknown";
+  coordinatorEpoch: number;
+}
+
+export interface CompletedTransaction {
+  producerId: number;
+  firstOffset: number;
+  /** Of the marker. */
+  lastOffset: number;
+  isAborted: boolean;
+  /** Once this marker is in the log. */
+  lastStableOffset: number;
+}
+
+export class ProducerState {
+  readonly #producers = new Map<number, ProducerSnapshotEntry>();
+  /** Producers with an open transaction. */
+  readonly #open = new Set<number>();
+
+  static fromSnapshot(bytes: Uint8Array): ProducerState {
+    const state = new ProducerState();
+    for (const entry of readProducerSnapshot(bytes)) {
+      state.#producers.set(entry.producerId, entry);
+      if (entry.currentTxnFirstOffset !== NO_TRANSACTION) state.#open.add(entry.producerId);
+    }
+    return state;
+  }
+
+  toSnapshot(): Uint8Array {
+    return writeProducerSnapshot([...this.#producers.values()]);
+  }
+
+  get isEmpty(): boolean {
+    return this.#producers.size === 0;
+  }
+
+  /** Where the earliest open transaction began; undefined when none is open. */
+  get firstUnstableOffset(): number | undefined {
+    let first: number | undefined;
+    for (const producerId of this.#open) {
+      const offset = this.#producers.get(producerId)!.currentTxnFirstOffset;
+      if (first === undefined || offset < first) first = offset;
+    }
+    return first;
+  }
+
+  /** Whether the producer has a transaction open here. */
+  isOpen(producerId: number): boolean {
+    return this.#open.has(producerId);
+  }
+
+  get openProducers(): readonly number[] {
+    return [...this.#open];
+  }
+
+  openSince(producerId: number): number | undefined {
+    return this.#open.has(producerId) ? this.#producers.get(producerId)!.currentTxnFirstOffset : undefined;
+  }
+
+  /** Takes the next batch of the log into account. Returns the transaction that it ends, if it does. */
+  update(batch: Batch): CompletedTransaction | undefined {
+    const { producerId } = batch;
+    if (producerId === NO_PRODUCER_ID) return undefined;
+    if (batch.isControl) return this.#end(batch);
+    const before = this.#producers.get(producerId);
+    const firstOffset = before?.currentTxnFirstOffset ?? NO_TRANSACTION;
+    const opens = batch.isTransactional && firstOffset === NO_TRANSACTION;
+    if (opens) this.#open.add(producerId);
+    this.#producers.set(producerId, {
+      producerId,
+      epoch: batch.producerEpoch,
+      lastSequence: batch.lastSequence,
+      lastOffset: batch.lastOffset,
+      offsetDelta: batch.lastOffset - batch.baseOffset,
+      timestamp: batch.maxTimestamp,
+      coordinatorEpoch: before?.coordinatorEpoch ?? -1,
+      currentTxnFirstOffset: opens ? batch.baseOffset : firstOffset,
+    });
+    return undefined;
+  }
+
+  /** The transaction of that producer is over, however it ended: its marker is among bytes that are lost. */
+  forgetTransaction(producerId: number): void {
+    const entry = this.#producers.get(producerId);
+    if (entry) this.#producers.set(producerId, { ...entry, currentTxnFirstOffset: NO_TRANSACTION });
+    this.#open.delete(producerId);
+  }
+
+  /** A marker bumps the producer's epoch to its own and, where that is a new one, forgets the sequences of the old. */
+  #end(batch: Batch): CompletedTransaction | undefined {
+    const marker = readMarker(batch);
+    if (marker.type === "unknown") return undefined;
+    const { producerId, producerEpoch, baseOffset } = batch;
+    const before = this.#producers.get(producerId);
+    const isSameEpoch = before?.epoch === producerEpoch;
+    this.#producers.set(producerId, {
+      producerId,
+      epoch: producerEpoch,
+      lastSequence: isSameEpoch ? before.lastSequence : NO_SEQUENCE,
+      lastOffset: isSameEpoch ? before.lastOffset : -1,
+      offsetDelta: isSameEpoch ? before.offsetDelta : 0,
+      timestamp: batch.maxTimestamp,
+      coordinatorEpoch: marker.coordinatorEpoch,
+      currentTxnFirstOffset: NO_TRANSACTION,
+    });
+    if (!this.#open.delete(producerId) || before === undefined) return undefined;
+    return {
+      producerId,
+      firstOffset: before.currentTxnFirstOffset,
+      lastOffset: baseOffset,
+      isAborted: marker.type === "abort",
+      lastStableOffset: this.firstUnstableOffset ?? baseOffset + 1,
+    };
+  }
+}
+
+/**
+ * The one record of a control batch.
+ *
+ *   key    version int16 | type int16 (0 abort, 1 commit)
+ *   value  version int16 | coordinatorEpoch int32
+ */
+export function readMarker(batch: Batch): ControlMarker {
+  const { bytes, rows, count } = batch.records(64);
+  if (count < 1 || rows[KEY_LENGTH] < 4) return { type: "unknown", coordinatorEpoch: -1 };
+  const type = readInt16(bytes, rows[KEY_AT] + 2);
+  const coordinatorEpoch = rows[VALUE_LENGTH] >= 6 ? readInt32(bytes, rows[VALUE_AT] + 2) : -1;
+  return { type: type === 0 ? "abort" : type === 1 ? "commit" : "unknown", coordinatorEpoch };
+}

@@ -1,0 +1,206 @@
+/**
+ * One segment of a partition: a `.log` file of batches and its two sparse indexes.
+ *
+ * The index rule is Kafka's: before a batch, when more than `indexIntervalBytes` have been written since the last entry, add
+ * (last offset of the batch, its position), then a time entry (largest timestamp so far, last offset of the batch that
+ * holds it). A final time entry closes the segment.
+ *
+ * The segment keeps to its own bytes: it appends where its good bytes end, cuts a failed write back to there, and finds
+ * where to start reading. What to do about damage is decided above it.
+ */
+import type { Batch } from "../format/batch.ts";
+import * as offsetIndex from "../format/offset-index.ts";
+import * as timeIndex from "../format/time-index.ts";
+import { type Chunk, readChunk } from "./chunk.ts";
+import type { File, Files } from "./files.ts";
+import { IndexFile } from "./index-file.ts";
+import { join, segmentFile } from "./paths.ts";
+
+/** Positions and relative offsets in the indexes have 31 bits. */
+export const MAX_SEGMENT_BYTES = 0x7fffffff;
+
+const NO_TIMESTAMP = -1;
+
+export class Segment {
+  readonly baseOffset: number;
+  readonly path: string;
+  /** The good bytes: everything behind is not there. */
+  size = 0;
+  /** The offset behind the last good batch. */
+  endOffset: number;
+  maxTimestamp = NO_TIMESTAMP;
+  /** When it got its first record, wall clock; what `segmentMs` counts from. */
+  startedMs = 0;
+  readonly offsetIndex: IndexFile;
+  readonly timeIndex: IndexFile;
+  readonly #files: Files;
+  readonly #writable: boolean;
+  #log: File | undefined;
+  #maxTimestampOffset: number;
+  #bytesSinceEntry = 0;
+  /** A failed write may have left bytes behind `size` that could not be cut yet. */
+  #hasTail = false;
+
+  constructor(files: Files, folder: string, baseOffset: number, writable: boolean) {
+    this.#files = files;
+    this.#writable = writable;
+    this.baseOffset = baseOffset;
+    this.endOffset = baseOffset;
+    this.#maxTimestampOffset = baseOffset;
+    this.path = join(folder, segmentFile(baseOffset, "log"));
+    this.offsetIndex = new IndexFile(files, join(folder, segmentFile(baseOffset, "index")), offsetIndex.ENTRY_BYTES);
+    this.timeIndex = new IndexFile(files, join(folder, segmentFile(baseOffset, "timeindex")), timeIndex.ENTRY_BYTES);
+  }
+
+  get log(): File {
+    this.#log ??= this.#files.open(this.path, this.#writable ? "write" : "read");
+    return this.#log;
+  }
+
+  /** Writes a placed batch behind the last one. When that fails, no byte of it stays. */
+  append(
+    bytes: Uint8Array,
+    at: number,
+    size: number,
+    lastOffset: number,
+    maxTimestamp: number,
+    interval: number,
+  ): void {
+    this.#cutTail();
+    try {
+      this.log.write(bytes, at, size, this.size);
+    } catch (error) {
+      this.#hasTail = true;
+      try {
+        this.#cutTail();
+      } catch {
+        // The next append tries again first, and fails when it can't: the write's own error is the one to report.
+      }
+      throw error;
+    }
+    this.note(this.size, size, lastOffset, maxTimestamp, interval);
+  }
+
+  /** Takes a batch that stands in the log into account: size, end, timestamps and, when due, an index entry. */
+  note(position: number, size: number, lastOffset: number, maxTimestamp: number, interval: number): void {
+    if (maxTimestamp > this.maxTimestamp && Number.isSafeInteger(maxTimestamp)) {
+      this.maxTimestamp = maxTimestamp;
+      this.#maxTimestampOffset = lastOffset;
+    }
+    if (this.#bytesSinceEntry > interval) {
+      this.#addOffsetEntry(lastOffset, position);
+      this.#addTimeEntry();
+      this.#bytesSinceEntry = 0;
+    }
+    this.#bytesSinceEntry += size;
+    this.size = position + size;
+    this.endOffset = lastOffset + 1;
+  }
+
+  /** Forgets what `note` has gathered, to gather it again from the start. */
+  forget(): void {
+    this.size = 0;
+    this.endOffset = this.baseOffset;
+    this.maxTimestamp = NO_TIMESTAMP;
+    this.#maxTimestampOffset = this.baseOffset;
+    this.#bytesSinceEntry = 0;
+    this.offsetIndex.clear();
+    this.timeIndex.clear();
+  }
+
+  /** Takes up where the loaded indexes end. */
+  restore(): void {
+    const last = this.locate(Number.MAX_SAFE_INTEGER);
+    this.#bytesSinceEntry = this.size - last.position;
+    const time = this.locateTimestamp(Number.MAX_SAFE_INTEGER);
+    this.maxTimestamp = time?.timestamp ?? NO_TIMESTAMP;
+    this.#maxTimestampOffset = time?.offset ?? this.baseOffset;
+  }
+
+  /** How many index entries there are at the most, so that a roll comes before an index is full. */
+  get indexBytes(): number {
+    return Math.max(this.offsetIndex.count * offsetIndex.ENTRY_BYTES, this.timeIndex.count * timeIndex.ENTRY_BYTES);
+  }
+
+  /** The nearest known batch that ends at or before `offset`; `lastOffset` is undefined at the start of the segment. */
+  locate(offset: number): { position: number; lastOffset: number | undefined } {
+    const { bytes, count } = this.offsetIndex;
+    const index = offsetIndex.search(bytes, count, this.baseOffset, offset);
+    if (index < 0) return { position: 0, lastOffset: undefined };
+    return {
+      position: offsetIndex.positionAt(bytes, index),
+      lastOffset: offsetIndex.offsetAt(bytes, index, this.baseOffset),
+    };
+  }
+
+  /** The offset from which on a timestamp at or past `timestamp` may stand, and the entry that says so. */
+  locateTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
+    const { bytes, count } = this.timeIndex;
+    const index = timeIndex.search(bytes, count, timestamp - 1);
+    if (index < 0) return undefined;
+    return {
+      offset: timeIndex.offsetAt(bytes, index, this.baseOffset),
+      timestamp: timeIndex.timestampAt(bytes, index),
+    };
+  }
+
+  read(position: number, maxBytes: number): Chunk {
+    return readChunk(this.log, position, this.size, maxBytes);
+  }
+
+  /** Whether a batch is the one that an index entry speaks of. */
+  static confirms(entry: { position: number; lastOffset: number | undefined }, batch: Batch | undefined): boolean {
+    return entry.lastOffset === undefined || batch?.lastOffset === entry.lastOffset;
+  }
+
+  /** Nothing more will be appended: the final time entry. */
+  seal(): void {
+    this.#addTimeEntry();
+  }
+
+  /** Cuts everything from `position` on, a batch boundary; `endOffset` is the offset that stood there. */
+  truncate(position: number, endOffset: number): void {
+    this.log.truncate(position);
+    this.size = position;
+    this.endOffset = endOffset;
+    this.#hasTail = false;
+  }
+
+  writeIndexes(): void {
+    this.offsetIndex.write();
+    this.timeIndex.write();
+  }
+
+  async syncIndexes(): Promise<void> {
+    await this.offsetIndex.sync();
+    await this.timeIndex.sync();
+  }
+
+  close(): void {
+    this.#log?.close();
+    this.#log = undefined;
+    this.offsetIndex.close();
+    this.timeIndex.close();
+  }
+
+  #cutTail(): void {
+    if (!this.#hasTail) return;
+    this.log.truncate(this.size);
+    this.#hasTail = false;
+  }
+
+  #addOffsetEntry(lastOffset: number, position: number): void {
+    const index = this.offsetIndex;
+    offsetIndex.writeEntry(index.room(), index.count, this.baseOffset, lastOffset, position);
+    index.count++;
+  }
+
+  /** Only when it tells something new: both columns ascend strictly. */
+  #addTimeEntry(): void {
+    const index = this.timeIndex;
+    if (this.maxTimestamp === NO_TIMESTAMP) return;
+    if (index.count > 0 && this.maxTimestamp <= timeIndex.timestampAt(index.bytes, index.count - 1)) return;
+    timeIndex.writeEntry(index.room(), index.count, this.baseOffset, this.maxTimestamp, this.#maxTimestampOffset);
+    index.count++;
+  }
+}

@@ -1,0 +1,53 @@
+/** The `.snapshot` files of a partition: each holds the producer state as of the offset in its name. */
+import { hasCode } from "../errors.ts";
+import type { Files } from "./files.ts";
+import type { LogState } from "./log-state.ts";
+import { join, parseSegmentFile, segmentFile } from "./paths.ts";
+import { ProducerState } from "./producer-state.ts";
+
+/** The offsets that have a snapshot, ascending. */
+export function listSnapshots(files: Files, folder: string): number[] {
+  const offsets: number[] = [];
+  for (const name of files.list(folder) ?? []) {
+    const file = parseSegmentFile(name);
+    if (file?.kind === "snapshot" && file.state === "live") offsets.push(file.baseOffset);
+  }
+  return offsets.sort((a, b) => a - b);
+}
+
+export function writeSnapshot(state: LogState, offset: number): void {
+  const path = join(state.folder, segmentFile(offset, "snapshot"));
+  const bytes = state.producers.toSnapshot();
+  const file = state.files.open(path, "write");
+  try {
+    file.write(bytes, 0, bytes.length, 0);
+    file.truncate(bytes.length);
+  } finally {
+    file.close();
+  }
+}
+
+export function removeSnapshot(state: LogState, offset: number): void {
+  state.files.remove(join(state.folder, segmentFile(offset, "snapshot")));
+}
+
+/** The newest good snapshot at or before `offset`, and where it stands; an empty state at the log start when there is none. */
+export function nearestSnapshot(state: LogState, offset: number): { producers: ProducerState; offset: number } {
+  for (const at of listSnapshots(state.files, state.folder).reverse()) {
+    if (at > offset) continue;
+    const bytes = state.files.read(join(state.folder, segmentFile(at, "snapshot")));
+    const producers = bytes && readSnapshot(bytes);
+    if (producers) return { producers, offset: at };
+  }
+  return { producers: new ProducerState(), offset: state.segments.first.baseOffset };
+}
+
+/** Undefined when it is damaged: the log itself has all that it says. */
+function readSnapshot(bytes: Uint8Array): ProducerState | undefined {
+  try {
+    return ProducerState.fromSnapshot(bytes);
+  } catch (error) {
+    if (hasCode(error, "VARVE_CORRUPT", "VARVE_UNSUPPORTED_VERSION", "VARVE_UNSAFE_INTEGER")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What a batch must be, given where it stands: the check of the fields that the CRC does not cover.
+ *
+ *   base offset    follows the batch before it without a gap. In a compacted log a gap may lie between them; then the
+ *                  producers' sequences, which the CRC covers, say how far two batches are apart at the least
+ *   leader epoch   is the one that the checkpoint has for that offset, or at least agrees with a neighbour
+ *   magic, length  are checked with the bytes themselves: a wrong length gives a wrong CRC
+ */
+import { type Batch, NO_PRODUCER_ID, NO_SEQUENCE } from "../format/batch.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
+
+export class Structure {
+  /** The offset that the next batch is expected to start at. */
+  nextOffset: number;
+  readonly #hasGaps: boolean;
+  readonly #endOffset: number;
+  readonly #epochs: LeaderEpochs;
+  #previous: Neighbour | undefined;
+
+  /** `endOffset`: where the next segment (or nothing at all) begins. */
+  constructor(nextOffset: number, hasGaps: boolean, endOffset: number, epochs: LeaderEpochs) {
+    this.nextOffset = nextOffset;
+    this.#hasGaps = hasGaps;
+    this.#endOffset = endOffset;
+    this.#epochs = epochs;
+  }
+
+  /** What is wrong with the batch, or undefined; `following` is the one behind it, where that is known. */
+  problem(batch: Batch, following: Batch | undefined): string | undefined {
+    const { baseOffset, lastOffset } = batch;
+    if (baseOffset !== this.nextOffset) {
+      if (!this.#hasGaps || !(baseOffset > this.nextOffset))
+        return `base offset ${baseOffset} where ${this.nextOffset} was expected`;
+    }
+    if (!(lastOffset < this.#endOffset)) return `offset ${lastOffset} lies past the end ${this.#endOffset}`;
+    if (this.#hasGaps && this.#isOutOfSequence(batch, following))
+      return `base offset ${baseOffset} does not go with the sequences of its producer`;
+    const epoch = this.#epochs.at(baseOffset);
+    if (batch.leaderEpoch !== epoch && !this.#isEpochShared(batch, following, epoch))
+      return `leader epoch ${batch.leaderEpoch} where ${epoch ?? this.#previous?.leaderEpoch} was expected`;
+    return undefined;
+  }
+
+  /** The batch is good: the next one follows it. */
+  accept(batch: Batch): void {
+    this.nextOffset = batch.lastOffset + 1;
+    this.#previous = new Neighbour(batch);
+  }
+
+  /** Where damage lies, the next good batch starts at `offset`. */
+  skipTo(offset: number): void {
+    this.nextOffset = offset;
+  }
+
+  /** Whether a batch behind damage may start at that offset. */
+  mayStartAt(offset: number): boolean {
+    return offset >= this.nextOffset && offset < this.#endOffset;
+  }
+
+  /** A batch that starts too far on is right all the same when the one behind it agrees: then what was between is lost. */
+  isBehindGap(batch: Batch, following: Batch | undefined): boolean {
+    return this.mayStartAt(batch.baseOffset) && following?.baseOffset === batch.lastOffset + 1;
+  }
+
+  /** An epoch that the checkpoint does not have is true when a neighbour has it too: then the checkpoint is the one that is off. */
+  #isEpochShared(batch: Batch, following: Batch | undefined, expected: number | undefined): boolean {
+    const { leaderEpoch } = batch;
+    if (leaderEpoch === this.#previous?.leaderEpoch || leaderEpoch === following?.leaderEpoch) return true;
+    return expected === undefined && this.#previous === undefined && following === undefined;
+  }
+
+  /**
+   * Each record of a producer takes one sequence and one offset, so offsets grow at least as fast. Where this batch and the
+   * following one disagree, this one is bent unless it fits what came before just so.
+   */
+  #isOutOfSequence(batch: Batch, following: Batch | undefined): boolean {
+    const previous = this.#previous;
+    if (slack(previous, batch) < 0) return true;
+    const overlaps = following !== undefined && following.baseOffset <= batch.lastOffset;
+    if (!overlaps && !(slack(new Neighbour(batch), following) < 0)) return false;
+    return batch.baseOffset !== this.nextOffset && slack(previous, batch) !== 0 && !(slack(previous, following) < 0);
+  }
+}
+
+/** What is kept of a batch that was accepted: not its bytes, which would stay in memory with it. */
+class Neighbour {
+  readonly leaderEpoch: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly lastSequence: number;
+  readonly lastOffset: number;
+
+  constructor(batch: Batch) {
+    this.leaderEpoch = batch.leaderEpoch;
+    this.producerId = batch.producerId;
+    this.producerEpoch = batch.producerEpoch;
+    this.baseSequence = batch.baseSequence;
+    this.lastSequence = batch.lastSequence;
+    this.lastOffset = batch.lastOffset;
+  }
+}
+
+/** How many more offsets than sequences lie between two batches of one producer; NaN where there is nothing to compare. */
+function slack(first: Neighbour | undefined, second: Batch | undefined): number {
+  if (first === undefined || second === undefined || first.producerId === NO_PRODUCER_ID) return Number.NaN;
+  if (first.producerId !== second.producerId || first.producerEpoch !== second.producerEpoch) return Number.NaN;
+  if (first.baseSequence === NO_SEQUENCE || second.baseSequence === NO_SEQUENCE) return Number.NaN;
+  return second.baseOffset - first.lastOffset - (second.baseSequence - first.lastSequence);
+}
