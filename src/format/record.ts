@@ -51,36 +51,66 @@ export function tableRecords(bytes: Uint8Array, start: number, end: number, coun
   const timestampDeltas = new Float64Array(count);
   let at = start;
   for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {
-    const length = readVarint(bytes, at, end);
-    const body = cursor.at;
-    const next = body + length;
-    if (body < 0 || length < MIN_RECORD_BYTES - 1 || next > end) return `record ${i} has a wrong length`;
-    timestampDeltas[i] = readVarlong(bytes, body + 1, next);
+    const length = shortVarint(bytes, at, end);
+    at = cursor.at;
+    const next = at + length;
+    if (at < 0 || length < MIN_RECORD_BYTES - 1 || next > end) return `record ${i} has a wrong length`;
+    timestampDeltas[i] = shortVarlong(bytes, at + 1, next);
     if (cursor.at < 0) return `record ${i} has a wrong timestamp`;
-    rows[row] = readVarint(bytes, cursor.at, next);
+    rows[row] = shortVarint(bytes, cursor.at, next);
     if (cursor.at < 0) return `record ${i} has a wrong offset`;
-    const keyLength = readVarint(bytes, cursor.at, next);
-    const keyAt = cursor.at;
-    if (keyAt < 0 || keyLength < -1 || keyLength > next - keyAt) return `record ${i} has a wrong key length`;
-    const keyEnd = keyLength > 0 ? keyAt + keyLength : keyAt;
-    const valueLength = readVarint(bytes, keyEnd, next);
-    const valueAt = cursor.at;
-    if (valueAt < 0 || valueLength < -1 || valueLength > next - valueAt) return `record ${i} has a wrong value length`;
-    const headersAt = valueLength > 0 ? valueAt + valueLength : valueAt;
-    rows[row + KEY_AT] = keyAt;
+    const keyLength = shortVarint(bytes, cursor.at, next);
+    at = cursor.at;
+    if (at < 0 || keyLength < -1 || keyLength > next - at) return `record ${i} has a wrong key length`;
+    rows[row + KEY_AT] = at;
     rows[row + KEY_LENGTH] = keyLength;
-    rows[row + VALUE_AT] = valueAt;
+    const valueLength = shortVarint(bytes, keyLength > 0 ? at + keyLength : at, next);
+    at = cursor.at;
+    if (at < 0 || valueLength < -1 || valueLength > next - at) return `record ${i} has a wrong value length`;
+    rows[row + VALUE_AT] = at;
     rows[row + VALUE_LENGTH] = valueLength;
-    if (headersAt === next - 1 && bytes[headersAt] === 0) {
+    if (valueLength > 0) at += valueLength;
+    if (at === next - 1 && bytes[at] === 0) {
       rows[row + HEADERS_AT] = -1;
     } else {
-      if (headersEnd(bytes, headersAt, next) !== next) return `record ${i} has wrong headers`;
-      rows[row + HEADERS_AT] = headersAt;
+      if (headersEnd(bytes, at, next) !== next) return `record ${i} has wrong headers`;
+      rows[row + HEADERS_AT] = at;
     }
     at = next;
   }
   if (at !== end) return `${end - at} bytes follow the last of ${count} records`;
   return { bytes, count, rows, timestampDeltas };
+}
+
+/** `readVarint` with a short cut for one and two bytes, which is nearly all there is: small enough to be inlined. */
+function shortVarint(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at];
+  if (first < 0x80 && at < end) {
+    cursor.at = at + 1;
+    return (first >>> 1) ^ -(first & 1);
+  }
+  const second = bytes[at + 1];
+  if (second < 0x80 && at + 1 < end) {
+    const zigzag = (first & 0x7f) | (second << 7);
+    cursor.at = at + 2;
+    return (zigzag >>> 1) ^ -(zigzag & 1);
+  }
+  return readVarint(bytes, at, end);
+}
+
+function shortVarlong(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at];
+  if (first < 0x80 && at < end) {
+    cursor.at = at + 1;
+    return (first >>> 1) ^ -(first & 1);
+  }
+  const second = bytes[at + 1];
+  if (second < 0x80 && at + 1 < end) {
+    const zigzag = (first & 0x7f) | (second << 7);
+    cursor.at = at + 2;
+    return (zigzag >>> 1) ^ -(zigzag & 1);
+  }
+  return readVarlong(bytes, at, end);
 }
 
 /** Where the headers that start at `at` end, or −1. */
