@@ -144,8 +144,8 @@ async function openReadOnly(dir: DataDirectory): Promise<void> {
     : lastCloseOfForeign(files, home);
   const { lastClose } = dir.openReport;
   if (found) dir.topicSet.load(found.content, new Catalogue(files, path, found), lastClose, checkpoints);
-  else if (kind === "partition") dir.topicSet.discover([nameOf(path)], lastClose, checkpoints, path);
-  else dir.topicSet.discover(livePartitionFolders(files, path), lastClose, checkpoints);
+  else if (kind === "partition") await dir.topicSet.discover([nameOf(path)], lastClose, checkpoints, path);
+  else await dir.topicSet.discover(livePartitionFolders(files, path), lastClose, checkpoints);
   await recover(dir, lastClose);
 }
 
