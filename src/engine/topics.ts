@@ -299,9 +299,10 @@ export class Topics implements TopicHost {
     const id = Buffer.from(chance(DELETED_ID_BYTES)).toString("hex");
     const renamed: string[] = [];
     for (const index of numbers(entry.partitions)) {
-      if (!this.#isThere(entry.name, index)) continue;
+      const from = join(path, partitionFolder(entry.name, index));
+      if (files.stat(from) === undefined) continue;
       const to = join(path, deletedPartitionFolder(entry.name, index, id));
-      files.rename(join(path, partitionFolder(entry.name, index)), to);
+      files.rename(from, to);
       renamed.push(to);
     }
     await files.syncFolder(path);
