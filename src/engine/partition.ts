@@ -395,6 +395,7 @@ export class Partition {
   #opened(): Log {
     this.#check();
     if (this.#log) return this.#log;
+    if (this.failure) throw this.failure;
     throw new Error(`${this.topic.name}-${this.index} was used before it was ready`);
   }
 
