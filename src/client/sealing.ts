@@ -6,8 +6,8 @@ import { VarveError } from "../errors.ts";
 import { HEADER_BYTES, type TimestampType } from "../format/batch.ts";
 import { BatchBuilder, type SealedBatch } from "../format/batch-builder.ts";
 import type { Compression } from "../format/compression.ts";
+import { MAX_BYTES_PER_UNIT, sizeOfHeaders } from "../format/field-writer.ts";
 import { sizeOfRecordBody } from "../format/record.ts";
-import { sizeOfHeaders } from "../format/record-writer.ts";
 import { sizeOfVarint } from "../format/varint.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
 
@@ -19,9 +19,6 @@ export const MAX_BATCH_BYTES = 128 * 1024 * 1024;
 
 /** More than length, deltas, two field lengths and a header count ever take. */
 const MAX_OVERHEAD = 40;
-
-/** No string takes more in UTF-8 than this for each of its units. */
-const MAX_BYTES_PER_UNIT = 3;
 
 export interface SealTarget {
   readonly name: string;
