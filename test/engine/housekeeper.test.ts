@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
-import { append, batchOf, FOLDER, openEngine, reopenEngine, valuesOf } from "./engines.ts";
+import { append, batchOf, FOLDER, openEngine, reopenEngine } from "./engines.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -29,8 +29,7 @@ describe("retention", () => {
     await clock.advanceAsync(HOUR - MINUTE);
     expect(partition.startOffset).toBe(0);
     await clock.advanceAsync(10 * MINUTE);
-    expect(partition.startOffset).toBe(4);
-    expect(valuesOf(partition)).toEqual(["4".repeat(100)]);
+    expect([partition.startOffset, partition.endOffset]).toEqual([5, 5]);
     await engine.close();
   });
 
@@ -61,7 +60,7 @@ describe("retention", () => {
     await clock.advanceAsync(HOUR);
     expect([partition.startOffset, engine.health().ok]).toEqual([0, true]);
     await clock.advanceAsync(DAY);
-    expect(partition.startOffset).toBe(4);
+    expect(partition.startOffset).toBe(5);
     await engine.close();
   });
 
@@ -69,15 +68,17 @@ describe("retention", () => {
     const { clock, engine, partition } = await opened({ retentionMs: DAY });
     clock.jump(-30 * MINUTE);
     await clock.advanceAsync(DAY + HOUR);
-    expect(partition.startOffset).toBe(4);
+    expect(partition.startOffset).toBe(5);
     await engine.close();
   });
 
-  it("that fails is told, and tried again", async () => {
+  it("that fails is tried again", async () => {
     const { files, clock, engine, partition } = await opened({ retentionMs: HOUR });
     files.fail({ on: "remove", path: /orders-0/, code: "VARVE_ACCESS" });
-    await clock.advanceAsync(2 * HOUR);
-    expect(partition.startOffset).toBe(4);
+    await clock.advanceAsync(HOUR + 5 * MINUTE);
+    expect(partition.startOffset).toBeLessThan(5);
+    await clock.advanceAsync(HOUR);
+    expect(partition.startOffset).toBe(5);
     await engine.close();
   });
 
@@ -87,7 +88,7 @@ describe("retention", () => {
     const again = await reopenEngine({ files: memory, clock });
     expect(again.topic("orders").partition(0).isReady).toBe(false);
     await clock.advanceAsync(2 * HOUR);
-    expect(again.topic("orders").partition(0).startOffset).toBe(4);
+    expect(again.topic("orders").partition(0).startOffset).toBe(5);
     await again.close();
   });
 });

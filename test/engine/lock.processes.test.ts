@@ -105,6 +105,7 @@ const racer = `
       });
     }
     process.send(won);
+    setInterval(() => {}, 1000);
   });
 `;
 

@@ -122,7 +122,7 @@ describe("committed offsets", () => {
     const killed = image.clone();
     await again.close();
     for (const files of [image, killed]) {
-      const third = await reopenEngine({ files, identity: undefined });
+      const third = await reopenEngine({ files });
       await third.offsets.ready();
       expect([
         third.offsets.committed("g", "orders", 0)?.offset,
