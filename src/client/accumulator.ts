@@ -52,7 +52,7 @@ export class Accumulator {
     }
     if (bound + HEADER_BYTES > topic.maxMessageBytes) checkRecordSize(record, topic);
     batch ??= this.#openBatch(topic, partition);
-    batch.builder.append(record.key, record.keyLength, record.value, record.headers, timestamp);
+    batch.builder.append(record.key, -1, record.value, record.headers, timestamp);
     batch.metadata.push({ topic: topic.name, partition, offset: -1, timestamp });
     const promise = new Promise<RecordMetadata>(capture);
     batch.resolves.push(lastResolve);

@@ -3,25 +3,20 @@
  *
  * **Processed** means that the next record (or batch) was asked for. Auto-commit commits up to what is processed; leaving the
  * loop, by break or by throw, commits up to, not including, the record in hand, and puts that record back; `commit()` inside
- * the body includes it.
- *
- * The consumer never polls: the append itself wakes it. Records out of a batch at hand are handed out at once (`#nextRecord`);
- * everything else happens between batches (`#pull`).
+ * the body includes it. How records are handed out is told in consumer-loop.ts; here is where it starts, moves and ends.
  */
 import { Emitter } from "../engine/emitter.ts";
 import type { Topic } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { Assignment } from "./assignment.ts";
-import { BatchGathering } from "./batch-gathering.ts";
 import { CaughtUp } from "./caught-up.ts";
+import { ConsumerLoop, type Mark } from "./consumer-loop.ts";
 import type { Client, ClientContext } from "./context.ts";
 import type { Fetcher, FetchOptions, SkippedEvent } from "./fetcher.ts";
 import { GroupCommits } from "./group-commits.ts";
-import { holdProcess, releaseProcess } from "./keep-alive.ts";
 import {
   type BatchesOptions,
-  type CheckedBatchesOptions,
   type CheckedConsumerOptions,
   type ConsumerOptions,
   checkBatchesOptions,
@@ -29,8 +24,8 @@ import {
   invalidOption,
 } from "./options.ts";
 import { PollWatch } from "./poll-watch.ts";
-import { ConsumerRecord } from "./record.ts";
-import { RecordBatch } from "./record-batch.ts";
+import type { ConsumerRecord } from "./record.ts";
+import type { RecordBatch } from "./record-batch.ts";
 import { MAX_BATCH_BYTES } from "./sealing.ts";
 import { serdeFor } from "./serde.ts";
 import { isByPartition, isOffset, type TopicPartition, type TopicPartitionOffset } from "./start-positions.ts";
@@ -57,12 +52,6 @@ export interface PartitionLag extends TopicPartition {
 /** As much as one read asks for: large enough to make its cost vanish, small enough to stay in the cache. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** After as much without a wait, the event loop gets a turn: a loop over records at hand would starve it. */
-const BYTES_PER_TURN = 512 * 1024;
-
-/** Takes what is to be handed out from a partition with records at hand; undefined when it changed its mind. */
-type Take<T> = (fetcher: Fetcher) => T | undefined | Promise<T | undefined>;
-
 export class Consumer<V = unknown, K extends string | Uint8Array = string>
   implements AsyncIterable<ConsumerRecord<V, K>>, Client
 {
@@ -75,19 +64,12 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   readonly #commits: GroupCommits | undefined;
   readonly #pollWatch: PollWatch;
   readonly #caughtUp = new CaughtUp();
+  readonly #loop: ConsumerLoop<V, K>;
   readonly #leaveGroup: (() => void) | undefined;
   readonly #stopWatching: (() => void)[] = [];
   readonly #started: Promise<void>;
   /** Closes itself when the first loop is over, however that ends. */
   readonly #isOnce: boolean;
-  /** Where the record in hand is from, while more of its batch are at hand: the short way of `#nextRecord`. */
-  #current: Fetcher | undefined;
-  /** Where the record or batch in hand is from. */
-  #inHand: Fetcher | undefined;
-  #isPulling = false;
-  #wake: (() => void) | undefined;
-  #failure: { error: unknown } | undefined;
-  #bytesSinceTurn = 0;
   /** Set once it is over: iterators end. */
   #ended: VarveError | undefined;
   #closing: Promise<void> | undefined;
@@ -113,7 +95,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     this.#pollWatch = new PollWatch(
       engine.clock,
       checked.maxPollIntervalMs,
-      () => this.#inHand,
+      () => this.#loop.inHand,
       (fetcher) => this.#stalled(fetcher),
     );
     this.#assignment = new Assignment({
@@ -124,9 +106,24 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       offsetsReady: this.#commits && engine.offsets.ready(),
       committed: (topic, partition) => this.#commits?.committed(topic, partition),
       fetchOptions: (topic) => this.#fetchOptions(topic),
-      wake: () => this.#wakeUp(),
+      wake: () => this.#loop.wake(),
     });
-    if (checked.group !== undefined) this.#leaveGroup = engine.groups.join(checked.group, "a consumer of this process");
+    this.#loop = new ConsumerLoop({
+      clock: engine.clock,
+      assignment: this.#assignment,
+      commits: this.#commits,
+      pollWatch: this.#pollWatch,
+      caughtUp: this.#caughtUp,
+      maxBytes: checked.maxBytes,
+      started: () => this.#started,
+      finished: () => this.#finished(),
+      left: () => this.#finished(),
+      failed: async () => {
+        if (isOnce) await this.close();
+      },
+      commitBatch: (fetcher, mark) => this.#commitBatch(fetcher, mark),
+    });
+    if (checked.group !== undefined) this.#leaveGroup = engine.groups.join(checked.group, this.label);
     context.opened(this);
     this.#started = this.#start();
     this.#started.catch(() => {});
@@ -137,8 +134,8 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<V, K>, undefined> {
     return {
-      next: () => this.#nextRecord(),
-      return: () => this.#leave<ConsumerRecord<V, K>>(),
+      next: () => this.#loop.nextRecord(),
+      return: () => this.#loop.leave(),
       [Symbol.asyncIterator]() {
         return this;
       },
@@ -148,13 +145,9 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   /** Batches of records of one partition each. Goes through them without a wait between records. */
   batches(options?: BatchesOptions): AsyncIterableIterator<RecordBatch<V, K>, undefined> {
     const checked = checkBatchesOptions(options);
-    const take: Take<RecordBatch<V, K>> = (fetcher) => this.#takeBatch(fetcher, checked);
     return {
-      next: () => {
-        this.#process();
-        return this.#pull(take);
-      },
-      return: () => this.#leave<RecordBatch<V, K>>(),
+      next: () => this.#loop.nextBatch(checked),
+      return: () => this.#loop.leave(),
       [Symbol.asyncIterator]() {
         return this;
       },
@@ -194,7 +187,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     }
     const fetcher = this.#assignment.fetcher(topic, partition);
     fetcher.seek(offset);
-    this.#takeUp(fetcher);
+    this.#loop.takeUp(fetcher);
   }
 
   /** Hands out nothing more of these partitions, or of any, until `resume`. */
@@ -267,9 +260,8 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   /** Iterators end from here on. */
   #end(reason: VarveError): void {
     this.#ended ??= reason;
-    this.#current = undefined;
     this.#caughtUp.reject(this.#ended);
-    this.#wakeUp();
+    this.#loop.end();
   }
 
   #release(reason: VarveError): void {
@@ -303,9 +295,9 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       (added) => {
         if (added.length > 0 && !this.#ended) this.#events.emit("assigned", added);
       },
-      (error) => this.#fail(error),
+      (error) => this.#loop.fail(error),
     );
-    this.#wakeUp();
+    this.#loop.wake();
   }
 
   #listen(signal: AbortSignal | undefined): void {
@@ -323,7 +315,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   #aborted(signal: AbortSignal): void {
     const reason = new VarveError("VARVE_ABORTED", "the consumer's signal was aborted", { cause: signal.reason });
     this.#end(reason);
-    if (this.#inHand !== undefined || this.#isPulling) return;
+    if (this.#loop.isRunning) return;
     this.#closing ??= this.#close(reason);
     this.#closing.catch((error) =>
       this.#context.engine.options.logger.error?.(`a commit at the abort failed: ${error}`),
@@ -342,7 +334,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       autoCommit,
       intervalMs: autoCommitIntervalMs,
       fetchers: () => this.#assignment.fetchers,
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.#loop.fail(error),
     });
   }
 
@@ -357,148 +349,10 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       serde: serdeFor(codec, this.#context.codecOf(topic)),
       chunkBytes: Math.min(CHUNK_BYTES, maxBytes),
       maxBatchBytes: Math.max(MAX_BATCH_BYTES, maxBytes),
-      fetched: (batches) => {
-        this.#bytesSinceTurn += sizeOf(batches);
-      },
+      fetched: (batches) => this.#loop.fetched(sizeOf(batches)),
       skipped: (event) => this.#skipped(event),
       corrupt: (error) => this.#events.emit("corrupt", error),
     };
-  }
-
-  // ---- iteration
-
-  #nextRecord(): Promise<IteratorResult<ConsumerRecord<V, K>, undefined>> {
-    const fetcher = this.#current;
-    if (fetcher !== undefined && fetcher.index < fetcher.end) {
-      fetcher.processed = fetcher.position;
-      return Promise.resolve({ done: false, value: this.#takeRecord(fetcher) });
-    }
-    this.#process();
-    return this.#pull(this.#takeCurrent);
-  }
-
-  readonly #takeCurrent: Take<ConsumerRecord<V, K>> = (fetcher) => {
-    this.#current = fetcher;
-    return this.#takeRecord(fetcher);
-  };
-
-  #takeRecord(fetcher: Fetcher): ConsumerRecord<V, K> {
-    const record = new ConsumerRecord<V, K>(fetcher.source!, fetcher.index++);
-    fetcher.position = record.offset + 1;
-    return record;
-  }
-
-  /** The next one is asked for: what is in hand is processed. */
-  #process(): void {
-    const fetcher = this.#inHand;
-    this.#current = undefined;
-    if (fetcher === undefined) return;
-    this.#inHand = undefined;
-    fetcher.processed = fetcher.position;
-    if (fetcher.isChunkDone) this.#assignment.giveWay(fetcher);
-  }
-
-  async #pull<T>(take: Take<T>): Promise<IteratorResult<T, undefined>> {
-    if (this.#isPulling) {
-      throw new VarveError(
-        "VARVE_INVALID_ARGUMENT",
-        "the next record was asked for before the last request was answered",
-      );
-    }
-    this.#isPulling = true;
-    try {
-      await this.#started;
-      while (!this.#ended) {
-        this.#throwFailure();
-        if (this.#bytesSinceTurn > BYTES_PER_TURN) await this.#turn();
-        const fetcher = this.#assignment.next();
-        this.#caughtUp.check();
-        if (fetcher !== undefined) {
-          const value = await this.#handOut(fetcher, take);
-          if (value !== undefined) return { done: false, value };
-        } else if (this.#assignment.isFinished) {
-          await this.#commits?.commitProcessed();
-          if (!this.#isOnce) return DONE;
-          this.#end(new VarveError("VARVE_CLOSED", "the reading has ended"));
-        } else {
-          await this.#wait();
-        }
-      }
-      await this.#finish();
-      return DONE;
-    } catch (error) {
-      if (this.#isOnce) await this.close();
-      throw error;
-    } finally {
-      this.#isPulling = false;
-    }
-  }
-
-  #handOut<T>(fetcher: Fetcher, take: Take<T>): T | undefined | Promise<T | undefined> {
-    this.#inHand = fetcher;
-    const value = take(fetcher);
-    this.#commits?.arm();
-    this.#pollWatch.arm();
-    return value;
-  }
-
-  /** The loop was left: the record in hand is not processed, so it goes back. */
-  async #leave<T>(): Promise<IteratorResult<T, undefined>> {
-    const fetcher = this.#inHand;
-    this.#inHand = undefined;
-    this.#current = undefined;
-    if (fetcher !== undefined) {
-      fetcher.rewind();
-      this.#assignment.enqueue(fetcher);
-    }
-    if (this.#isOnce) await this.close();
-    else if (this.#ended) await this.#finish();
-    else await this.#commits?.commitProcessed();
-    return DONE;
-  }
-
-  /** After an abort the loop closes. After `close` that is under way already, and its error is not the loop's. */
-  async #finish(): Promise<void> {
-    if (this.#closing !== undefined) return;
-    this.#closing = this.#close(this.#ended!);
-    await this.#closing;
-  }
-
-  #takeBatch(fetcher: Fetcher, options: CheckedBatchesOptions): Gathered<V, K> {
-    const { maxRecords, maxWaitMs } = options;
-    const gathering = new BatchGathering(fetcher, maxRecords, this.#options.maxBytes);
-    gathering.take();
-    if (maxWaitMs > 0 && !gathering.isFull) return this.#takeMore(fetcher, gathering, maxWaitMs);
-    return this.#batchOf(fetcher, gathering);
-  }
-
-  /** Waits for the rest of a batch. What was taken goes back when it may no longer be handed out. */
-  async #takeMore(
-    fetcher: Fetcher,
-    gathering: BatchGathering,
-    maxWaitMs: number,
-  ): Promise<RecordBatch<V, K> | undefined> {
-    const { seeks } = fetcher;
-    const mayGoOn = () => this.#ended === undefined && !fetcher.isPaused && fetcher.seeks === seeks;
-    let isOver = false;
-    const cancel = this.#context.engine.clock.schedule(maxWaitMs, () => {
-      isOver = true;
-      this.#wakeUp();
-    });
-    while (!isOver && mayGoOn() && !gathering.isFull && !fetcher.isFinished) {
-      await this.#wait();
-      if (mayGoOn()) gathering.take();
-    }
-    cancel();
-    if (mayGoOn()) return this.#batchOf(fetcher, gathering);
-    this.#inHand = undefined;
-    if (fetcher.seeks === seeks) fetcher.rewind();
-    return undefined;
-  }
-
-  #batchOf(fetcher: Fetcher, { slices, nextOffset }: BatchGathering): RecordBatch<V, K> {
-    const { seeks } = fetcher;
-    return new RecordBatch<V, K>(slices, () => this.#commitBatch(fetcher, { position: nextOffset, seeks }));
   }
 
   async #commitBatch(fetcher: Fetcher, mark: Mark): Promise<void> {
@@ -516,58 +370,28 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     processUpTo(fetcher, mark);
   }
 
-  // ---- waiting
-
-  /** Until somebody wakes it. Meanwhile the process stays alive. */
-  #wait(): Promise<void> {
-    holdProcess();
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        releaseProcess();
-        resolve();
-      };
-    });
-  }
-
-  #wakeUp(): void {
-    this.#wake?.();
-  }
-
-  /** Lets timers, I/O and signals have their turn. */
-  #turn(): Promise<void> {
-    this.#bytesSinceTurn = 0;
-    return new Promise((resolve) => setImmediate(resolve));
-  }
-
-  #fail(error: unknown): void {
-    this.#failure = { error };
-    this.#current = undefined;
-    this.#wakeUp();
-  }
-
-  #throwFailure(): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure.error;
-  }
-
   // ---- the rest
+
+  /**
+   * The loop has come to an end, or was left. After an abort it is the loop that closes. After `close` that is under way
+   * already, and its error is not the loop's.
+   */
+  async #finished(): Promise<void> {
+    if (this.#isOnce) await this.close();
+    else if (this.#ended === undefined) await this.#commits?.commitProcessed();
+    else if (this.#closing === undefined) {
+      this.#closing = this.#close(this.#ended);
+      await this.#closing;
+    }
+  }
 
   #setPaused(partitions: readonly TopicPartition[], isPaused: boolean): void {
     const fetchers = partitions.map(({ topic, partition }) => this.#assignment.fetcher(topic, partition));
     for (const fetcher of fetchers) {
       fetcher.isPaused = isPaused;
       if (isPaused) fetcher.drop();
-      this.#takeUp(fetcher);
+      this.#loop.takeUp(fetcher);
     }
-  }
-
-  /** Something about it has changed: the short way ends, and the queue decides. */
-  #takeUp(fetcher: Fetcher): void {
-    if (this.#current === fetcher) this.#current = undefined;
-    this.#assignment.enqueue(fetcher);
-    this.#wakeUp();
   }
 
   #skipped(event: SkippedEvent): void {
@@ -605,14 +429,6 @@ function labelOf({ topics, group }: CheckedConsumerOptions): string {
   return `a consumer of ${names.join(", ")}${group === undefined ? "" : ` in the group ${group}`}`;
 }
 
-type Gathered<V, K extends string | Uint8Array> = RecordBatch<V, K> | Promise<RecordBatch<V, K> | undefined>;
-
-/** How far a partition was handed out, as long as nobody seeks. */
-interface Mark {
-  position: number;
-  seeks: number;
-}
-
 function markOf({ position, seeks }: Fetcher): Mark {
   return { position, seeks };
 }
@@ -620,8 +436,6 @@ function markOf({ position, seeks }: Fetcher): Mark {
 function processUpTo(fetcher: Fetcher, { position, seeks }: Mark): void {
   if (fetcher.seeks === seeks) fetcher.processed = Math.max(fetcher.processed, position);
 }
-
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 function sizeOf(batches: readonly Batch[]): number {
   return batches.reduce((size, batch) => size + batch.sizeInBytes, 0);

@@ -62,7 +62,7 @@ export function checkPartition(partition: unknown, target: { name: string; parti
 /** Below this a byte loop beats the call into the runtime. */
 const SHORT = 48;
 
-/** Holds one key as bytes, so that it is encoded once, hashed here and copied from here. */
+/** Holds one key as bytes, to be hashed. */
 export class KeyScratch {
   bytes = Buffer.allocUnsafeSlow(256);
 

@@ -1,9 +1,7 @@
 /**
  * Checks and encodes what an application hands in.
  *
- * Every field is checked before anything is appended, so that a mistake costs its own record and nothing else. All that
- * may run code of the application (a codec, a partitioner) runs before the key goes to the scratch that all records of a
- * producer share.
+ * Every field is checked before anything is appended, so that a mistake costs its own record and nothing else.
  */
 import { VarveError } from "../errors.ts";
 import { partitionForKey } from "../format/murmur2.ts";
@@ -23,8 +21,6 @@ export interface EncodeTarget {
 /** Encodes one record at a time into its own fields: what they hold is valid until the next call. */
 export class RecordEncoder {
   key: Uint8Array | string | null = null;
-  /** How much of `key` counts; −1: all of it. */
-  keyLength = -1;
   value: Uint8Array | string | null = null;
   headers: HeaderPairs | undefined = undefined;
   timestamp = 0;
@@ -43,7 +39,6 @@ export class RecordEncoder {
       throw invalid(`key: expected a string, a Uint8Array or null, not ${kindOf(key)}`, target.name);
     }
     this.key = key;
-    this.keyLength = -1;
     const { partitionCount, partitioning } = target;
     if (partition !== undefined) this.partition = checkPartition(partition, target);
     else if (partitioning.custom) this.partition = partitioning.ask(record, partitionCount, target.name);
@@ -53,9 +48,8 @@ export class RecordEncoder {
 
   #partitionOf(key: string | Uint8Array, partitionCount: number): number {
     if (typeof key !== "string") return partitionForKey(key, 0, key.length, partitionCount);
-    this.keyLength = this.#scratch.write(key);
-    this.key = this.#scratch.bytes;
-    return partitionForKey(this.key, 0, this.keyLength, partitionCount);
+    const length = this.#scratch.write(key);
+    return partitionForKey(this.#scratch.bytes, 0, length, partitionCount);
   }
 }
 

@@ -30,17 +30,15 @@ export interface SealTarget {
 
 /** At least what the record takes within a batch. Cheap: no string is measured. */
 export function upperBoundOf(record: RecordEncoder): number {
-  const { key, keyLength, value, headers } = record;
-  const keyBound = keyLength >= 0 ? keyLength : boundOf(key);
-  return keyBound + boundOf(value) + (headers === undefined ? 0 : sizeOfHeaders(headers)) + MAX_OVERHEAD;
+  const { key, value, headers } = record;
+  return boundOf(key) + boundOf(value) + (headers === undefined ? 0 : sizeOfHeaders(headers)) + MAX_OVERHEAD;
 }
 
 /** What the record takes as the first one of a batch, exactly; behind others it may take a few bytes more. */
 export function sizeOfRecord(record: RecordEncoder): number {
-  const { key, keyLength, value, headers } = record;
-  const keySize = keyLength >= 0 ? keyLength : sizeOf(key);
+  const { key, value, headers } = record;
   const headersSize = headers === undefined || headers.length === 0 ? 1 : sizeOfHeaders(headers);
-  const bodySize = sizeOfRecordBody(0, 0, keySize, sizeOf(value), headersSize);
+  const bodySize = sizeOfRecordBody(0, 0, sizeOf(key), sizeOf(value), headersSize);
   return sizeOfVarint(bodySize) + bodySize;
 }
 
@@ -59,10 +57,11 @@ export function checkRecordSize(record: RecordEncoder, target: SealTarget): void
 /** `now` is the time of the append, which the topic may prefer to the producer's. */
 export function seal(builder: BatchBuilder, target: SealTarget, now: number): SealedBatch {
   const { compression, maxMessageBytes, timestampType } = target;
-  const time = { timestampType, appendTimestamp: now };
-  let sealed = builder.seal({ ...time, compression });
+  let sealed = builder.seal({ compression, timestampType, appendTimestamp: now });
   // What does not compress may grow by a few bytes. It is stored as it is when only that makes it too large.
-  if (sizeOfSealed(sealed) > maxMessageBytes && compression !== "none") sealed = builder.seal(time);
+  if (sizeOfSealed(sealed) > maxMessageBytes && compression !== "none") {
+    sealed = builder.seal({ compression: "none", timestampType, appendTimestamp: now });
+  }
   const size = sizeOfSealed(sealed);
   if (size <= maxMessageBytes) return sealed;
   const what = sealed.recordCount === 1 ? "the record" : `a batch of ${sealed.recordCount} records`;
