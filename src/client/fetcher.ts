@@ -211,9 +211,15 @@ export class Fetcher {
     this.#next = 0;
     this.#options.fetched(this.#batches);
     this.#aborted = this.#abortedAmong(this.#batches);
-    // Nothing is left of the offsets up to the limit.
-    if (this.#batches.length === 0) this.#pass(limit);
+    if (this.#batches.length === 0) this.#passGap(limit);
     return true;
+  }
+
+  /** Nothing is left of the offsets up to `limit`. Before `until` that is compaction's doing; before the end it is odd. */
+  #passGap(limit: number): void {
+    const { position: from, topic, partition } = this;
+    this.#pass(limit);
+    if (limit < this.until) this.#options.skipped({ topic: topic.name, partition: partition.index, from, to: limit });
   }
 
   #abortedAmong(batches: readonly Batch[]): readonly AbortedTransaction[] {

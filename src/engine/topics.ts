@@ -139,7 +139,8 @@ export class Topics implements TopicHost {
         isListed ||
         (!checkpoints.cleaned && (await looksCleaned(files, clock, folderOf(indexes[0]))));
       const id = topicIdIn(files, folderOf(indexes[0])) ?? ZERO_UUID;
-      const topic = new Topic(name, id, { cleanupPolicy: isCleaned ? "compact" : "delete" }, this);
+      // Nothing tells what the values are.
+      const topic = new Topic(name, id, { cleanupPolicy: isCleaned ? "compact" : "delete", codec: "bytes" }, this);
       const partitions: (Partition | undefined)[] = [];
       for (const index of indexes) {
         const start = checkpoints.logStarts.get(partitionFolder(name, index)) ?? 0;
