@@ -681,7 +681,6 @@ describe("options of a consumer", () => {
     [{ topics: [/t/], partitions: [0] }, "partitions", "RegExp"],
     [{ topics: [/t/], from: { offsets: { 0: 1 } } }, "from", "topic, partition, offset"],
     [{ topics: ["t"], group: "" }, "group", "not empty"],
-    [{ topics: ["t"], autoCommit: true }, "autoCommit", "group"],
     [{ topics: ["t"], isolation: "dirty" }, "isolation", "read_committed"],
     [{ topics: ["t"], durable: 1 }, "durable", "true or false"],
     [{ topics: ["t"], maxBytes: 0 }, "maxBytes", "from 1"],
