@@ -235,6 +235,8 @@ class Loader {
     const state = this.#state;
     const { size } = segment;
     segment.forget();
+    // It may have no file yet, which a reader would look for in vain.
+    if (size === 0) return this.#finishSegment(segment, 0);
     const structure = structureIn(state, segment, segment.baseOffset);
     for (const scanned of scanBatches(segment.log, 0, size, structure)) {
       if (isDamage(scanned)) {

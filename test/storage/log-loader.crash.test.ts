@@ -93,3 +93,10 @@ it("an open that fails leaves no file open", async () => {
   await expect(open(faulty, { lastClose: "machine" })).rejects.toMatchObject({ code: "VARVE_IO" });
   expect(faulty.openPaths).toEqual([]);
 });
+
+it("a partition that was never written to is opened read-only after a kill", async () => {
+  const files = new MemoryFiles();
+  (await open(files)).closeNow();
+  const again = await open(files, { readOnly: true, lastClose: "process" });
+  expect([again.startOffset, again.endOffset]).toEqual([0, 0]);
+});
