@@ -363,6 +363,7 @@ class Loader {
     const epochs = new LeaderEpochs();
     const unknown = new LeaderEpochs();
     for (const segment of state.segments.all) {
+      if (segment.size === 0) continue;
       const structure = structureIn(state, segment, segment.baseOffset, unknown);
       for (const batch of scanBatches(segment.log, 0, segment.size, structure)) {
         if (!isDamage(batch)) epochs.assign(batch.leaderEpoch, batch.baseOffset);
