@@ -31,7 +31,7 @@ import { type CommonOptions, choice, examples } from "./options.ts";
 import { corruption, formatProblem, type Problem, problemOf } from "./problem.ts";
 import { recordLines } from "./record-line.ts";
 import { readSmallFile, SMALL_FILES } from "./small-files.ts";
-import type { Output, Terminal } from "./terminal.ts";
+import { Failure, type Output, type Terminal } from "./terminal.ts";
 
 const PRINTED: ReadOptions = { unsafe: "string" };
 
@@ -61,6 +61,7 @@ export function addDump(program: Command, terminal: Terminal): void {
       const { json, encoding } = command.optsWithGlobals<DumpOptions>();
       const dumper = new Dumper(terminal.out, json, encoding, terminal.streams.signal);
       for (const path of paths) await dumper.dump(path);
+      if (terminal.streams.signal.aborted) throw new Failure("interrupted: not everything was shown");
       if (dumper.hasProblems) terminal.exitCode = 1;
     });
 }
