@@ -121,7 +121,7 @@ class Dumper {
     const file = this.#files.open(place, "read");
     try {
       for (const scanned of scanBatches(file, 0, file.size(), structureFor(this.#files, folder, segment))) {
-        if (!isDamage(scanned)) this.#dumpBatch(path, scanned, decode);
+        if (!isDamage(scanned)) await this.#dumpBatch(path, scanned, decode);
         else if (!scanned.isZeros) this.#problem(corruption(path, scanned.position, scanned.reason));
         if (this.#out.isFull) await this.#out.flush();
         if (this.#isOver) return;
@@ -131,13 +131,15 @@ class Dumper {
     }
   }
 
-  #dumpBatch(path: string, batch: Batch, decode: Decoder | undefined): void {
+  async #dumpBatch(path: string, batch: Batch, decode: Decoder | undefined): Promise<void> {
     if (!this.#isJson) this.#out.line(formatBatch(batch));
     try {
       const table = batch.records(MAX_UNPACKED_BYTES);
       for (const line of recordLines(path, batch, table, this.#encoding, decode)) {
         if (this.#isJson) this.#out.json(line);
         else this.#out.line(formatRecord(line));
+        if (this.#out.isFull) await this.#out.flush();
+        if (this.#isOver) return;
       }
     } catch (error) {
       this.#problem(problemOf(error, path, batch.position));

@@ -15,7 +15,7 @@ export interface Sink {
 }
 
 export interface Streams {
-  stdin: AsyncIterable<Uint8Array | string>;
+  stdin: AsyncIterable<Uint8Array | string> & { isTTY?: boolean };
   stdout: Sink;
   stderr: Sink;
   /** Aborted when the user wants the command to end (SIGINT). */
