@@ -178,7 +178,7 @@ export class LogReader {
       start = segment.timeBefore(timestamp);
     }
     const place = start === undefined ? this.#atStart(segment) : this.#seek(segment, start.offset);
-    for (const batch of scanBatches(segment.log, place.position, segment.size, place.structure)) {
+    for (const batch of scanBatches(segment.log, place.position, segment.size, place.structure, SEEK_BYTES)) {
       if (isDamage(batch) || batch.isControl || batch.maxTimestamp < timestamp) continue;
       const found = this.#searchBatch(batch, timestamp);
       if (found !== undefined) return found;
