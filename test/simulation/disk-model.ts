@@ -28,6 +28,8 @@ interface Item {
 export interface Tear {
   parts: [from: number, to: number][];
   end: number;
+  /** Stand there instead of those that were written. */
+  bytes?: Uint8Array;
 }
 
 /** How an entry that no sync covers came through: wholly, not at all, or (a write) in part. */
@@ -186,6 +188,7 @@ function change(file: FileState, entry: ContentEntry, fate: true | Tear): void {
 }
 
 function writeTorn(content: MemoryContent, bytes: Uint8Array, position: number, tear: Tear): void {
-  for (const [from, to] of tear.parts) content.write(bytes, from, to - from, position + from);
+  const found = tear.bytes ?? bytes;
+  for (const [from, to] of tear.parts) content.write(found, from, to - from, position + from);
   if (content.size < tear.end) content.truncate(tear.end);
 }

@@ -37,7 +37,7 @@ export interface Exploration<Fact> {
   /** Throws on a violation. `acks` are those before the crash. The image is the check's own: it may write to it. */
   check(image: CrashImage, acks: readonly Fact[], kind: CrashKind): Promise<void> | void;
   seed: number;
-  /** The most images to check. When there are more, that many are drawn by the seed, the plain ones of each point first. */
+  /** The most images to check. When there are more, that many are drawn by the seed, a quarter of them plain ones. */
   budget: number;
   /** What is on the disk when the workload begins, all of it durable: an image, to crash its recovery. */
   base?: MemoryFiles;
@@ -119,7 +119,10 @@ interface Chosen {
   checked: number;
 }
 
-/** The images without a number in their name, a handful per point, come first; the rest of the budget is drawn from all others. */
+/**
+ * A quarter of the budget goes to the images without a number in their name, a handful per point; the rest is drawn from all
+ * others, which are many more. What one kind does not need the other gets.
+ */
 function choose(images: CrashImages, points: number[], budget: number, seed: number, replay: Replay): Chosen {
   const all = points
     .filter((point) => replay.point === undefined || replay.point === point)
@@ -135,8 +138,9 @@ function choose(images: CrashImages, points: number[], budget: number, seed: num
   const checked = replay.point === undefined ? Math.min(budget, total) : total;
   const plain = count(all, isPlain);
   const random = new Random(seed, total);
-  const takePlain = draw(Math.min(checked, plain), plain, random);
-  const takeOther = draw(Math.max(0, checked - plain), total - plain, random);
+  const plainShare = Math.min(plain, Math.max(Math.ceil(checked / 4), checked - (total - plain)));
+  const takePlain = draw(plainShare, plain, random);
+  const takeOther = draw(checked - plainShare, total - plain, random);
   const chosen = all.map(({ point, variants }) => ({
     point,
     variants: variants.filter((name) => (isPlain(name) ? takePlain() : takeOther())),

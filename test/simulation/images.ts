@@ -9,6 +9,8 @@
  *   KIND:I         prefix:I, and the I-th entry, a write, was torn            KIND-rest:I   … and all others survived
  *                  zeros: the file grew, the bytes are missing · half: the file ends in the middle of the write
  *                  first, last: the file grew, and that sector (512 bytes) of the write is missing
+ *                  stale: the file grew, and where the bytes should be stand those of an earlier write to it (a file system
+ *                  that does not order data before sizes gives out blocks as it finds them)
  *   random:J       each file and folder had a fate of its own, drawn from seed, point and J
  *
  * I counts the unsynced entries from 0.
@@ -35,7 +37,7 @@ export interface CrashImage {
 type WriteEntry = Extract<Entry, { type: "write" }>;
 
 const SECTOR = 512;
-const TEARS = ["zeros", "half", "first", "last"] as const;
+const TEARS = ["zeros", "half", "first", "last", "stale"] as const;
 const REBOOT_MS = 1000;
 
 /** The points worth crashing at: just before each change of the disk, with all acks that came until then; and the end. */
@@ -99,14 +101,29 @@ export class CrashImages {
   }
 
   #addTears(names: string[], i: number): void {
-    const entry = this.#entry(this.#unsynced[i]);
-    if (entry.type !== "write") return;
     for (const kind of TEARS) {
-      if (!tearOf(kind, entry)) continue;
+      if (!this.#tear(kind, this.#unsynced[i])) continue;
       names.push(`${kind}:${i}`);
       // With nothing behind it there is no rest.
       if (i < this.#unsynced.length - 1) names.push(`${kind}-rest:${i}`);
     }
+  }
+
+  #tear(kind: (typeof TEARS)[number], index: number): Tear | undefined {
+    const entry = this.#entry(index);
+    if (entry?.type !== "write") return undefined;
+    return kind === "stale" ? this.#stale(entry, index) : tearOf(kind, entry);
+  }
+
+  /** Undefined when nothing was written to that file before. */
+  #stale({ node, position, bytes }: WriteEntry, index: number): Tear | undefined {
+    for (let before = index - 1; before >= 0; before--) {
+      const entry = this.#entry(before);
+      if (entry.type !== "write" || entry.node !== node || entry.position === position) continue;
+      const length = Math.min(entry.bytes.length, bytes.length);
+      return { parts: [[0, length]], end: position + bytes.length, bytes: entry.bytes };
+    }
+    return undefined;
   }
 
   #entry(index: number): Entry {
@@ -138,8 +155,7 @@ export class CrashImages {
         return this.#randomFates(Number(number));
     }
     const kind = TEARS.find((name) => what === name || what === `${name}-rest`);
-    const entry = this.#entry(chosen);
-    const tear = kind && entry?.type === "write" ? tearOf(kind, entry) : undefined;
+    const tear = kind && this.#tear(kind, chosen);
     if (!tear) throw new Error(`there is no variant ${variant} at point ${this.#model.point}`);
     return (index) => (index === chosen ? tear : what !== kind || index < chosen);
   }
@@ -173,7 +189,7 @@ export class CrashImages {
 }
 
 /** Undefined when the write cannot be torn so, or when that would be the same as another kind. */
-function tearOf(kind: (typeof TEARS)[number], { position, bytes }: WriteEntry): Tear | undefined {
+function tearOf(kind: Exclude<(typeof TEARS)[number], "stale">, { position, bytes }: WriteEntry): Tear | undefined {
   const { length } = bytes;
   const end = position + length;
   const half = length >> 1;

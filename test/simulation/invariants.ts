@@ -1,0 +1,81 @@
+/** Whether a disk that a crash has left, and an engine on it, keep every promise of DESIGN's levels of durability. */
+import type { CrashKind } from "./images.ts";
+import type { Ledger, Observed, ObservedPartition, ObservedTopic, PartitionLedger, TopicLedger } from "./ledger.ts";
+
+/** Throws on the first promise that is broken. */
+export function checkPromises(ledger: Ledger, observed: Observed, last: CrashKind): void {
+  const kind = ledger.kindAfter(last);
+  for (const topic of ledger.topics.values()) checkPresence(topic, ledger, observed);
+  for (const found of observed.topics) {
+    const topic = ledger.named(found.name);
+    if (!topic) throw new Error(`there is a topic ${found.name}, which was never made or has been deleted`);
+    checkTopic(topic, found, kind);
+  }
+  checkCommits(ledger, observed, kind);
+}
+
+function checkPresence(topic: TopicLedger, ledger: Ledger, { topics }: Observed): void {
+  const isThere = topics.some(({ name }) => name === topic.name && ledger.named(name) === topic);
+  if (topic.state === "created" && !isThere) throw new Error(`the topic ${topic.id} was made, and is gone`);
+}
+
+function checkTopic(topic: TopicLedger, found: ObservedTopic, kind: CrashKind): void {
+  const { length } = found.partitions;
+  if (length < topic.fewestPartitions || length > topic.mostPartitions) {
+    throw new Error(`${topic.id} has ${length} partitions, not ${topic.fewestPartitions} to ${topic.mostPartitions}`);
+  }
+  if (!topic.segmentBytes.includes(found.segmentBytes)) {
+    throw new Error(`${topic.id} has segmentBytes ${found.segmentBytes}, not one of ${topic.segmentBytes}`);
+  }
+  for (const [index, partition] of found.partitions.entries()) {
+    checkPartition(`${topic.id}/${index}`, topic.partition(index), partition, kind);
+  }
+}
+
+function checkPartition(where: string, ledger: PartitionLedger, found: ObservedPartition, kind: CrashKind): void {
+  const { start, end, records } = found;
+  if (start < ledger.leastStart || start > ledger.mostStart) {
+    throw new Error(`${where} starts at ${start}, not at ${ledger.leastStart} to ${ledger.mostStart}`);
+  }
+  if (end < ledger.leastEnd(kind)) throw new Error(`${where} ends at ${end}, but ${ledger.leastEnd(kind)} was acked`);
+  // A start that was promised may lie past an end that was not.
+  if (end > Math.max(ledger.end, ledger.leastStart)) throw new Error(`${where} ends at ${end}, past ${ledger.end}`);
+  for (const [i, record] of records.entries()) {
+    const sent = ledger.at(start + i);
+    if (sent?.text === record.text && sent.epoch === record.epoch) continue;
+    const was = sent && `${sent.text} of epoch ${sent.epoch}`;
+    throw new Error(`${where}: at ${start + i} stands ${record.text} of epoch ${record.epoch}, not ${was}`);
+  }
+}
+
+function checkCommits(ledger: Ledger, { topics, commits }: Observed, kind: CrashKind): void {
+  for (const found of topics) {
+    const topic = ledger.named(found.name)!;
+    for (const [index, { end }] of found.partitions.entries()) {
+      for (const [group, commit] of topic.partition(index).commits) {
+        const least = Math.min(kind === "process" ? commit.stored : commit.synced, end);
+        const offset = commits.find(
+          (of) => of.group === group && of.name === found.name && of.partition === index,
+        )?.offset;
+        if ((offset ?? -1) >= least) continue;
+        throw new Error(`${group} had committed ${least} of ${topic.id}/${index}, and now ${offset}`);
+      }
+    }
+  }
+  for (const { group, name, partition, offset } of commits) {
+    const where = `${group} at ${name}-${partition}`;
+    const end = topics.find((topic) => topic.name === name)?.partitions[partition]?.end;
+    if (end === undefined) throw new Error(`${where}: an offset is committed of a partition that is not there`);
+    if (offset > end) throw new Error(`${where}: ${offset} is committed, past the end ${end}`);
+    const highest = ledger.named(name)?.partition(partition).commits.get(group)?.highest;
+    if (highest === undefined || offset > highest)
+      throw new Error(`${where}: ${offset} was never committed, but ${highest}`);
+  }
+}
+
+/** No record may take an offset and an epoch that another one was promised, or read, under. */
+export function checkFree(where: string, ledger: PartitionLedger, offset: number, epoch: number): void {
+  const taken = ledger.promised.get(`${offset}/${epoch}`);
+  if (taken !== undefined)
+    throw new Error(`${where}: offset ${offset} of epoch ${epoch} is used again, after ${taken}`);
+}

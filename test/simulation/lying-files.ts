@@ -1,0 +1,74 @@
+/** A disk that says it has synced and has not: what an engine that forgets a sync looks like from below. */
+import type { File, FileInfo, Files, OpenMode } from "../../src/storage/files.ts";
+
+export interface Lies {
+  /** Whether that file is really synced. All are when not given. */
+  syncsFile?: (path: string) => boolean;
+  /** Whether names are. They are when not given. */
+  syncsFolders?: boolean;
+}
+
+export class LyingFiles implements Files {
+  readonly #files: Files;
+  readonly #lies: Lies;
+
+  constructor(files: Files, lies: Lies) {
+    this.#files = files;
+    this.#lies = lies;
+  }
+
+  open(path: string, mode: OpenMode): File {
+    const file = this.#files.open(path, mode);
+    const isTrue = () => this.#lies.syncsFile?.(path) ?? true;
+    return {
+      path,
+      size: () => file.size(),
+      read: (...range) => file.read(...range),
+      write: (...range) => file.write(...range),
+      truncate: (size) => file.truncate(size),
+      sync: async () => (isTrue() ? file.sync() : undefined),
+      syncNow: () => (isTrue() ? file.syncNow() : undefined),
+      close: () => file.close(),
+    };
+  }
+
+  stat(path: string): FileInfo | undefined {
+    return this.#files.stat(path);
+  }
+
+  list(folder: string): string[] | undefined {
+    return this.#files.list(folder);
+  }
+
+  read(path: string): Uint8Array | undefined {
+    return this.#files.read(path);
+  }
+
+  makeFolder(path: string): void {
+    this.#files.makeFolder(path);
+  }
+
+  rename(from: string, to: string): void {
+    this.#files.rename(from, to);
+  }
+
+  link(from: string, to: string): boolean {
+    return this.#files.link(from, to);
+  }
+
+  remove(path: string): void {
+    this.#files.remove(path);
+  }
+
+  removeFolder(path: string): void {
+    this.#files.removeFolder(path);
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    if (this.#lies.syncsFolders ?? true) await this.#files.syncFolder(path);
+  }
+
+  syncFolderNow(path: string): void {
+    if (this.#lies.syncsFolders ?? true) this.#files.syncFolderNow(path);
+  }
+}

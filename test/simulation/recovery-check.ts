@@ -1,0 +1,119 @@
+/**
+ * Opens a disk that a crash has left, and asks everything of it that FAULTS asks: what was promised is there, once and in
+ * order; recovery leaves nothing over, and has nothing to do the second time; the log goes on, and what is appended then is
+ * there as well.
+ */
+import { Engine } from "../../src/engine/engine.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import type { MemoryFiles } from "../../src/storage/memory-files.ts";
+import type { TestClock } from "../../src/testing/clock.ts";
+import { leftovers, partitionBytes, wrongIndex } from "./folders.ts";
+import type { CrashImage, CrashKind } from "./images.ts";
+import { checkFree, checkPromises } from "./invariants.ts";
+import { type Fact, Ledger, type Observed } from "./ledger.ts";
+import { Mortal } from "./mortal.ts";
+import { inOrder, observe, textOf } from "./observe.ts";
+import { Random } from "./random.ts";
+import { DATA, engineOptions } from "./workload.ts";
+
+/** How a disk was left: by which crash, of which boot. */
+export interface Left {
+  kind: CrashKind;
+  bootId: string;
+}
+
+export async function checkRecovery(image: CrashImage, facts: readonly Fact[], left: Left): Promise<void> {
+  const { files, clock } = image;
+  const random = new Random(image.seed, image.point, image.variant.length);
+  const ledger = new Ledger(facts);
+  const open = (as: Left, on = files) => openLife(on, clock, random, bootAfter(as));
+
+  const first = await open(left);
+  expectSound(first.engine);
+  const observed = await observe(first.engine);
+  checkPromises(ledger, observed, left.kind);
+  expectTidy(files);
+  first.process.kill();
+  // The rest takes longer than this, and finds less.
+  if (random.oneIn(2)) return;
+
+  const bytes = partitionBytes(files, DATA);
+  const again = { kind: "process", bootId: bootAfter(left) } as const;
+  const second = await open(again);
+  expectSound(second.engine);
+  expectSame(await observe(second.engine), observed);
+  expectSameBytes(partitionBytes(files, DATA), bytes);
+  const grown = await goOn(second.engine, ledger, observed);
+  if (random.oneIn(2)) await second.engine.close();
+  second.process.kill();
+
+  const third = await open(again);
+  expectSound(third.engine);
+  expectSame(await observe(third.engine), grown);
+  await third.engine.close();
+  third.process.kill();
+  const wrong = wrongIndex(files, DATA, (topic) => third.engine.topics.get(topic)!.config.indexIntervalBytes);
+  if (wrong) throw new Error(`an index is wrong after the close: ${wrong}`);
+}
+
+/** The boot in which a disk that was left so is opened next. */
+export function bootAfter({ kind, bootId }: Left): string {
+  return kind === "process" ? bootId : `${bootId}'`;
+}
+
+async function openLife(
+  files: MemoryFiles,
+  clock: TestClock,
+  random: Random,
+  bootId: string,
+): Promise<{ process: Mortal; engine: Engine }> {
+  const process = new Mortal({ files, clock, random, bootId });
+  return { process, engine: await Engine.open(DATA, engineOptions(process)) };
+}
+
+/** A crash alone is no damage. */
+function expectSound(engine: Engine): void {
+  const [corrupt] = engine.openReport.corrupt;
+  if (corrupt) throw new Error(`reported as corrupt: ${JSON.stringify(corrupt)}`);
+  const trouble = [...engine.topics.values()].flatMap((topic) => topic.partitions).find((of) => of?.failure);
+  if (trouble) throw new Error(`${trouble.topic.name}-${trouble.index} does not open`, { cause: trouble.failure });
+}
+
+function expectTidy(files: MemoryFiles): void {
+  const left = leftovers(files, DATA);
+  if (left.length > 0) throw new Error(`recovery has left ${left}`);
+}
+
+function expectSame(found: Observed, expected: Observed): void {
+  const [was, is] = [expected, found].map((of) => JSON.stringify(of));
+  if (was !== is) throw new Error(`opened again, there is ${is}, after ${was}`);
+}
+
+function expectSameBytes(found: Map<string, string>, expected: Map<string, string>): void {
+  for (const path of new Set([...found.keys(), ...expected.keys()])) {
+    if (found.get(path) !== expected.get(path)) throw new Error(`the second recovery has changed ${path}`);
+  }
+}
+
+/** Appends to every partition and commits there. Returns what must be there from then on. */
+async function goOn(engine: Engine, ledger: Ledger, observed: Observed): Promise<Observed> {
+  const grown: Observed = structuredClone(observed);
+  const timestamp = engine.clock.now();
+  for (const { name, partitions } of grown.topics) {
+    for (const [index, of] of partitions.entries()) {
+      const partition = engine.topic(name).partition(index);
+      const builder = new BatchBuilder();
+      for (const value of ["one", "two"]) builder.append(null, -1, value, undefined, timestamp);
+      const offset = partition.append(builder.seal());
+      await partition.acknowledged(offset + 2);
+      checkFree(`${name}-${index}`, ledger.named(name)!.partition(index), offset, partition.leaderEpoch);
+      for (const value of ["one", "two"]) {
+        of.records.push({ epoch: partition.leaderEpoch, text: textOf(null, value, timestamp) });
+      }
+      of.end = offset + 2;
+      await engine.offsets.commit("later", [{ topic: name, partition: index, offset }]);
+      grown.commits.push({ group: "later", name, partition: index, offset });
+    }
+  }
+  return inOrder(grown);
+}
