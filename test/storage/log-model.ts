@@ -275,7 +275,7 @@ export class ModelledLog {
 
   #firstStored(): number {
     const names = this.#files.list(this.#folder) ?? [];
-    return Number.parseInt(names.find((name) => name.endsWith(".log"))!, 10);
+    return Number.parseInt(names.find((name) => name.endsWith(".log")) ?? "0", 10);
   }
 
   async #reopen(how: "clean" | "process"): Promise<void> {
@@ -286,6 +286,8 @@ export class ModelledLog {
       this.#recoveryPoint = this.#endOffset;
     } else log.closeNow();
     await this.#open(how);
+    // What an earlier log start has left behind is deleted at the open.
+    this.#forgetDeleted();
     this.#compareBounds();
     this.#compareAll();
   }
