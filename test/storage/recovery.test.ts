@@ -568,6 +568,17 @@ describe("segments that are missing", () => {
   });
 });
 
+describe("a segment that runs into the next one", () => {
+  it.each(["clean", "process", "machine"] as const)("ends where that one begins, %s", async (lastClose) => {
+    const files = await closed();
+    // As if the batch 4 had been written to both.
+    append(files, FIRST, logOf(files, "4".padStart(20, "0")).subarray(0, placesIn(files, FIRST)[0].size));
+    const { log } = await open(files, { lastClose, recoveryPoint: COUNT });
+    expect(valuesOf(log)).toEqual(values(0, COUNT));
+    expect(log.read(4, 1, COUNT)[0].position).toBe(0);
+  });
+});
+
 describe("a log start", () => {
   it("inside of a segment hides what is before it", async () => {
     const files = await closed();
