@@ -48,7 +48,7 @@ export class Log {
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
     if (!state.readOnly && !isClean) {
-      for (const segment of state.segments.from(durableOffset - 1)) if (segment.size > 0) this.#sync.touch(segment);
+      for (const segment of state.segments.from(durableOffset - 1)) this.#sync.touch(segment);
       if (durableOffset < state.endOffset) this.#sync.touchFolder();
     }
   }

@@ -126,3 +126,28 @@ it("what a power cut leaves of a log that was never synced begins at its start",
   });
   expect(checked).toBeGreaterThan(100);
 });
+
+it("what recovery cuts off stays cut off, also when nothing is left", async () => {
+  const files = new MemoryFiles();
+  const log = await open(files);
+  append(log, 1);
+  log.closeNow();
+  const path = "/t-0/00000000000000000000.log";
+  put(files, path, files.read(path)!.fill(0, 0, 20));
+
+  const { checked } = await explore<number>({
+    seed: 1,
+    budget: 1000,
+    replay: {},
+    base: files,
+    workload: async (world) => {
+      const recovered = await open(world.files, { lastClose: "machine" });
+      await recovered.flush();
+      world.ack(0);
+    },
+    check: ({ files: left }, acks) => {
+      if (acks.length > 0) expect(left.stat(path)?.size).toBe(0);
+    },
+  });
+  expect(checked).toBeGreaterThan(20);
+});
