@@ -1,5 +1,6 @@
 /** The table of recovery.ts, row by row, on real files; and what else may be wrong with a folder when it is opened. */
 import { describe, expect, it } from "vitest";
+import { placeBatch } from "../../src/format/batch.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { join, POISONED } from "../../src/storage/paths.ts";
 import { CASES, decide, type Finding } from "../../src/storage/recovery.ts";
@@ -571,8 +572,9 @@ describe("segments that are missing", () => {
 describe("a segment that runs into the next one", () => {
   it.each(["clean", "process", "machine"] as const)("ends where that one begins, %s", async (lastClose) => {
     const files = await closed();
-    // As if the batch 4 had been written to both.
-    append(files, FIRST, logOf(files, "4".padStart(20, "0")).subarray(0, placesIn(files, FIRST)[0].size));
+    const { bytes, start, end } = batchOf(["another record 4"]);
+    placeBatch(bytes, start, 4, 0);
+    append(files, FIRST, bytes.subarray(start, end));
     const { log } = await open(files, { lastClose, recoveryPoint: COUNT });
     expect(valuesOf(log)).toEqual(values(0, COUNT));
     expect(log.read(4, 1, COUNT)[0].position).toBe(0);
