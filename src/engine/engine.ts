@@ -1,89 +1,197 @@
-/** One data directory. */
-import type { VarveError } from "../errors.ts";
+/**
+ * One open data directory: its topics, its committed offsets, and the work that goes on around them.
+ *
+ *   open   opening.ts          the parts share a DataDirectory
+ *   close  closing.ts          housekeeper.ts and background-flush.ts run in between
+ */
+import { VarveError } from "../errors.ts";
 import type { Chance, Clock } from "../storage/clock.ts";
+import { DiskFiles } from "../storage/disk-files.ts";
 import type { Files } from "../storage/files.ts";
-import type { LogEvent } from "../storage/log-state.ts";
+import { MemoryFiles } from "../storage/memory-files.ts";
+import { absolutePath } from "../storage/paths.ts";
+import { backUp } from "./backup.ts";
+import { closeDirectory } from "./closing.ts";
 import type { Durability, TopicOptions } from "./config.ts";
-import { Emitter } from "./emitter.ts";
-import type { EngineOptions, ResolvedEngineOptions } from "./engine-options.ts";
+import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
+import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
 import { Groups } from "./group.ts";
-import { OffsetStore } from "./offsets.ts";
+import { Housekeeper } from "./housekeeper.ts";
+import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
+import type { OffsetStore } from "./offsets.ts";
+import { openDirectory } from "./opening.ts";
 import type { Topic } from "./topic.ts";
 
-export interface EngineEvents {
-  poisoned: Extract<LogEvent, { kind: "poisoned" }>;
-  corrupt: Extract<LogEvent, { kind: "corrupt" }>;
-  recovered: Extract<LogEvent, { kind: "recovered" }>;
-  /** A committed offset lay past the end of its partition after a crash. */
-  clamped: { group: string; topic: string; partition: number; from: number; to: number };
-}
+export type { EngineEvents, OpenReport } from "./data-directory.ts";
+
+const MEMORY = ":memory:";
+const MEMORY_FOLDER = "/varve";
+const CLOSE_TIMEOUT_MS = 10_000;
 
 export class Engine {
-  readonly path!: string;
-  readonly readOnly!: boolean;
-  readonly files!: Files;
-  readonly clock!: Clock;
-  readonly chance!: Chance;
-  readonly options!: ResolvedEngineOptions;
-  readonly durability!: Durability;
-  readonly offsets = new OffsetStore();
+  /** As it was given to `open`, made absolute; ":memory:" stays. */
+  readonly path: string;
   readonly groups = new Groups();
-  readonly events = new Emitter<EngineEvents>();
-  readonly isClosed!: boolean;
+  readonly #dir: DataDirectory;
+  readonly #housekeeper: Housekeeper | undefined;
+  #closing: Promise<void> | undefined;
 
-  static open(_path: string, _options: EngineOptions = {}): Promise<Engine> {
-    throw new Error("to come");
+  /** `path` is a folder or ":memory:". */
+  static async open(path: string, options: EngineOptions = {}): Promise<Engine> {
+    if (typeof path !== "string" || path === "" || path.includes("\0")) {
+      throw new VarveError("VARVE_INVALID_ARGUMENT", "the path of a data directory must be a string that is not empty");
+    }
+    const resolved = resolveEngineOptions(options);
+    const isMemory = path === MEMORY;
+    const folder = isMemory ? MEMORY_FOLDER : absolutePath(path);
+    const files =
+      resolved.files ?? (isMemory ? new MemoryFiles({ clock: resolved.clock }) : new DiskFiles({ root: folder }));
+    const dir = new DataDirectory(folder, files, resolved);
+    await openDirectory(dir);
+    return new Engine(isMemory ? MEMORY : folder, dir);
   }
 
-  get topics(): ReadonlyMap<string, Topic> {
-    throw new Error("to come");
+  private constructor(path: string, dir: DataDirectory) {
+    this.path = path;
+    this.#dir = dir;
+    if (dir.readOnly) return;
+    const { retentionCheckMs, checkpointMs } = dir.options;
+    this.#housekeeper = new Housekeeper({
+      clock: dir.clock,
+      retentionCheckMs,
+      checkpointMs,
+      partitions: () => dir.topicSet.partitions(),
+      checkpoint: () => dir.checkpoint(),
+      warn: (message) => dir.warn(message),
+    });
   }
 
-  topic(_name: string): Topic {
-    throw new Error("to come");
+  get readOnly(): boolean {
+    return this.#dir.readOnly;
   }
-
-  createTopic(_name: string, _options?: TopicOptions): Promise<Topic> {
-    throw new Error("to come");
+  get files(): Files {
+    return this.#dir.files;
   }
-
-  deleteTopic(_name: string): Promise<void> {
-    throw new Error("to come");
+  get clock(): Clock {
+    return this.#dir.clock;
   }
-
-  /** Calls `fn` when topics came, went or grew. */
-  onTopics(_fn: () => void): () => void {
-    throw new Error("to come");
+  get chance(): Chance {
+    return this.#dir.chance;
+  }
+  get options(): ResolvedEngineOptions {
+    return this.#dir.options;
+  }
+  get durability(): Durability {
+    return this.#dir.durability;
+  }
+  get offsets(): OffsetStore {
+    return this.#dir.offsets;
+  }
+  get isClosed(): boolean {
+    return this.#dir.isClosed;
+  }
+  /** How the directory was left, and what recovery found. */
+  get openReport(): OpenReport {
+    return this.#dir.openReport;
+  }
+  /** Kafka's cluster.id; "" in a foreign directory. */
+  get clusterId(): string {
+    return this.#dir.topicSet.clusterId;
   }
 
   /** Throws VARVE_CLOSED once the engine is closed. */
-  checkOpen(): void {}
-
-  on<Name extends keyof EngineEvents>(name: Name, fn: (event: EngineEvents[Name]) => void): () => void {
-    return this.events.on(name, fn);
+  checkOpen(): void {
+    this.#dir.checkOpen();
   }
 
-  off<Name extends keyof EngineEvents>(name: Name, fn: (event: EngineEvents[Name]) => void): void {
-    this.events.off(name, fn);
+  // ---- topics
+
+  get topics(): ReadonlyMap<string, Topic> {
+    return this.#dir.topics;
   }
 
-  stats(): object {
-    throw new Error("to come");
+  topic(name: string): Topic {
+    this.checkOpen();
+    return this.#dir.topicSet.get(name);
   }
 
-  health(): { ok: boolean; poisoned: VarveError[] } {
-    throw new Error("to come");
+  createTopic(name: string, options?: TopicOptions): Promise<Topic> {
+    return this.#dir.topicSet.create(name, options);
   }
 
-  flush(): Promise<void> {
-    throw new Error("to come");
+  deleteTopic(name: string): Promise<void> {
+    return this.#dir.topicSet.delete(name);
   }
 
-  backup(_dir: string): Promise<void> {
-    throw new Error("to come");
+  /** Calls `fn` when topics came, went or changed. Returns the call that ends it. */
+  onTopics(fn: () => void): () => void {
+    return this.#dir.topicSet.listen(fn);
   }
 
-  close(_options: { timeoutMs?: number } = {}): Promise<void> {
-    throw new Error("to come");
+  // ---- events and numbers
+
+  on<Name extends keyof EngineEvents>(name: Name, listener: (event: EngineEvents[Name]) => void): () => void {
+    return this.#dir.events.on(name, listener);
+  }
+
+  off<Name extends keyof EngineEvents>(name: Name, listener: (event: EngineEvents[Name]) => void): void {
+    this.#dir.events.off(name, listener);
+  }
+
+  stats(): EngineStats {
+    const { topics, space, counters, corruptRanges } = this.#dir;
+    return statsOf(topics.values(), space, counters, corruptRanges);
+  }
+
+  health(): EngineHealth {
+    const { topicSet, corruptRanges } = this.#dir;
+    return healthOf(topicSet.partitions(), corruptRanges, this.#housekeeper?.isRetentionSuspended ?? false);
+  }
+
+  // ---- work
+
+  /** Everything that was appended before is on the disk afterwards. */
+  async flush(): Promise<void> {
+    this.checkOpen();
+    const ready = [...this.#dir.topicSet.partitions()].filter((partition) => partition.isReady);
+    await Promise.all(ready.map((partition) => partition.flush()));
+  }
+
+  /** One retention pass now. Returns how many segments went. */
+  async retain(): Promise<number> {
+    this.checkOpen();
+    return (await this.#housekeeper?.retain()) ?? 0;
+  }
+
+  /** Writes a copy, as it is now, into an empty or a new folder. From memory it goes to the disk, unless `files` is given. */
+  async backup(target: string, files: Files = this.#backupFiles()): Promise<void> {
+    this.checkOpen();
+    if (typeof target !== "string" || target === "" || target.includes("\0")) {
+      throw new VarveError("VARVE_INVALID_ARGUMENT", "the path of a backup must be a string that is not empty");
+    }
+    const resume = this.#housekeeper?.pause();
+    try {
+      await this.#dir.topicSet.hold(() => backUp(this.#dir, files, absolutePath(target)));
+    } finally {
+      resume?.();
+    }
+  }
+
+  /** Syncs and closes everything. Safe to call again; ends within `timeoutMs`. */
+  close({ timeoutMs = CLOSE_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#dir.isClosed = true;
+    this.#dir.backgroundFlush.stop();
+    const stopped = this.#housekeeper?.stop() ?? Promise.resolve();
+    await closeDirectory(this.#dir, stopped, timeoutMs);
+  }
+
+  #backupFiles(): Files {
+    const { files } = this.#dir;
+    return files instanceof MemoryFiles && this.path === MEMORY ? new DiskFiles() : files;
   }
 }

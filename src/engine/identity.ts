@@ -4,7 +4,7 @@
  * A pid alone proves little, since pids are used again. On Linux the start of a process (in clock ticks since boot) and the
  * boot id tell two processes of the same pid apart for certain. Elsewhere neither can be had without running a command:
  * - the start is unknown, so that any live process of that pid counts as the owner;
- * - the boot id is the time of boot, taken from the uptime and rounded to ten minutes. It moves when the wall clock is set,
+ * - the boot id is the time of boot, taken from the uptime and rounded to a minute. It moves when the wall clock is set,
  *   so it never makes a live pid count as dead (`isCertain` says so); it only says whether the page cache survived.
  */
 import { readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ export interface Identity {
 }
 
 const ESTIMATED = "uptime-";
-const ROUNDING_SECONDS = 600;
+const ROUNDING_SECONDS = 60;
 
 /** Whether two different boot ids of this kind are two boots. */
 export function isCertain(bootId: string): boolean {

@@ -1,7 +1,26 @@
-/** Committed offsets. */
-export interface OffsetCommit {
+/**
+ * Committed offsets: who has read how far, kept in `__consumer_offsets` in Kafka's own records.
+ *
+ * A commit is one batch, so it is there as a whole or not at all, and it counts once it has the durability of that topic.
+ * The topic is made by the first commit, and read on first use (`ready`). After a crash what was committed past the end of
+ * a partition, which a power cut may have set back, is brought down to that end and committed again: else records that
+ * are appended from now on would be skipped later.
+ */
+import { VarveError } from "../errors.ts";
+import { BatchBuilder } from "../format/batch-builder.ts";
+import { writeOffsetCommitKey, writeOffsetCommitValue } from "../format/group-metadata.ts";
+import { partitionForId } from "../format/java-hash.ts";
+import type { Clock } from "../storage/clock.ts";
+import { partitionFolder } from "../storage/paths.ts";
+import { loadCommits } from "./offsets-loading.ts";
+import type { Topic } from "./topic.ts";
+
+export interface TopicPartition {
   topic: string;
   partition: number;
+}
+
+export interface OffsetCommit extends TopicPartition {
   /** Of the record to go on at. */
   offset: number;
   leaderEpoch?: number;
@@ -16,35 +35,225 @@ export interface CommittedOffset {
   commitTimestamp: number;
 }
 
+/** What the store asks of the data directory. */
+export interface OffsetsHost {
+  readonly clock: Clock;
+  readonly topics: ReadonlyMap<string, Topic>;
+  /** Undefined until there was a commit. */
+  offsetsTopic(): Topic | undefined;
+  createOffsetsTopic(): Promise<Topic>;
+  warn(message: string): void;
+}
+
+export interface Clamped extends TopicPartition {
+  group: string;
+  from: number;
+  to: number;
+}
+
+interface Stored extends TopicPartition, CommittedOffset {
+  /** The record that says so: of two commits under way the later one wins. */
+  at: number;
+}
+
+/** Of one batch, when very many offsets are forgotten at once. */
+const MOST_TOMBSTONES = 5000;
+
 export class OffsetStore {
-  /** Loads what was committed; `committed` and `groups` want this to have happened once. */
+  readonly #host: OffsetsHost;
+  /** Group → folder name of the partition → what it has committed there. */
+  readonly #groups = new Map<string, Map<string, Stored>>();
+  #loading: Promise<void> | undefined;
+  #isLoaded = false;
+
+  constructor(host: OffsetsHost) {
+    this.#host = host;
+  }
+
+  /** Reads what was committed. `committed`, `groups` and the like want this to have happened once. */
   ready(): Promise<void> {
-    throw new Error("to come");
+    this.#loading ??= this.#load().catch((error) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
   }
 
-  commit(_group: string, _entries: readonly OffsetCommit[]): Promise<void> {
-    throw new Error("to come");
+  /** Resolves when the commit has the durability of the topic of committed offsets. */
+  async commit(group: string, entries: readonly OffsetCommit[]): Promise<void> {
+    checkGroup(group);
+    for (const entry of entries) this.#check(entry);
+    await this.ready();
+    if (entries.length === 0) return;
+    const commitTimestamp = this.#host.clock.now();
+    const values = entries.map(({ leaderEpoch = -1, metadata = "", ...entry }) => {
+      return { ...entry, leaderEpoch, metadata, commitTimestamp };
+    });
+    await this.#write(group, values);
   }
 
-  committed(_group: string, _topic: string, _partition: number): CommittedOffset | undefined {
-    throw new Error("to come");
+  committed(group: string, topic: string, partition: number): CommittedOffset | undefined {
+    this.#checkLoaded();
+    const stored = this.#groups.get(group)?.get(partitionFolder(topic, partition));
+    return stored && toCommitted(stored);
   }
 
-  /** Everything that the group has committed, by topic and partition. */
-  allCommitted(_group: string): { topic: string; partition: number; committed: CommittedOffset }[] {
-    throw new Error("to come");
+  /** Everything that the group has committed. */
+  allCommitted(group: string): (TopicPartition & { committed: CommittedOffset })[] {
+    this.#checkLoaded();
+    return [...(this.#groups.get(group)?.values() ?? [])].map((stored) => {
+      return { topic: stored.topic, partition: stored.partition, committed: toCommitted(stored) };
+    });
   }
 
   groups(): string[] {
-    throw new Error("to come");
+    this.#checkLoaded();
+    return [...this.#groups.keys()].sort();
   }
 
-  /** Forgets the offsets of a group, or only some of them. */
-  delete(_group: string, _which?: readonly { topic: string; partition: number }[]): Promise<void> {
-    throw new Error("to come");
+  /** Forgets what the group has committed, or that of some partitions. */
+  async delete(group: string, which?: readonly TopicPartition[]): Promise<void> {
+    await this.ready();
+    const present = this.#groups.get(group);
+    const names = which?.map(({ topic, partition }) => partitionFolder(topic, partition)) ?? [
+      ...(present?.keys() ?? []),
+    ];
+    await this.#forget(
+      group,
+      names.flatMap((name) => present?.get(name) ?? []),
+    );
   }
 
-  deleteTopic(_topic: string): Promise<void> {
-    throw new Error("to come");
+  /** Forgets what all groups have committed for a topic. */
+  async deleteTopic(topic: string): Promise<void> {
+    if (!this.#host.offsetsTopic()) return;
+    await this.ready();
+    for (const [group, present] of [...this.#groups]) {
+      await this.#forget(
+        group,
+        [...present.values()].filter((stored) => stored.topic === topic),
+      );
+    }
   }
+
+  /** Brings what lies past the end of its partition down to it. `isWritable`: for good. */
+  async clamp(isWritable: boolean): Promise<Clamped[]> {
+    await this.ready();
+    const clamped: Clamped[] = [];
+    for (const [group, present] of [...this.#groups]) {
+      const lowered: (TopicPartition & CommittedOffset)[] = [];
+      for (const stored of present.values()) {
+        const end = this.#endOf(stored);
+        if (end === undefined || stored.offset <= end) continue;
+        const { topic, partition, offset, metadata } = stored;
+        clamped.push({ group, topic, partition, from: offset, to: end });
+        lowered.push({
+          topic,
+          partition,
+          offset: end,
+          leaderEpoch: -1,
+          metadata,
+          commitTimestamp: this.#host.clock.now(),
+        });
+      }
+      if (isWritable && lowered.length > 0) await this.#write(group, lowered);
+      else for (const value of lowered) this.#put(group, { ...value, at: Number.POSITIVE_INFINITY });
+    }
+    return clamped;
+  }
+
+  async #load(): Promise<void> {
+    const topic = this.#host.offsetsTopic();
+    for (const partition of topic?.partitions ?? []) {
+      if (!partition) continue;
+      await partition.ready();
+      for await (const commits of loadCommits(partition, (message) => this.#host.warn(message))) {
+        for (const { group, value, ...where } of commits) {
+          if (value) this.#put(group, { ...where, ...value });
+          else this.#take(group, where);
+        }
+      }
+    }
+    this.#isLoaded = true;
+  }
+
+  async #write(group: string, values: readonly (TopicPartition & CommittedOffset)[]): Promise<void> {
+    const builder = new BatchBuilder();
+    for (const { topic, partition, ...value } of values) {
+      const key = writeOffsetCommitKey(group, topic, partition);
+      builder.append(key, -1, writeOffsetCommitValue(value), undefined, this.#host.clock.now());
+    }
+    const at = await this.#append(group, builder);
+    values.forEach((value, index) => {
+      this.#put(group, { ...value, at: at + index });
+    });
+  }
+
+  async #forget(group: string, stored: readonly TopicPartition[]): Promise<void> {
+    for (let start = 0; start < stored.length; start += MOST_TOMBSTONES) {
+      const gone = stored.slice(start, start + MOST_TOMBSTONES);
+      const builder = new BatchBuilder();
+      for (const { topic, partition } of gone) {
+        builder.append(writeOffsetCommitKey(group, topic, partition), -1, null, undefined, this.#host.clock.now());
+      }
+      const at = await this.#append(group, builder);
+      gone.forEach((where, index) => {
+        this.#take(group, { ...where, at: at + index });
+      });
+    }
+  }
+
+  /** Returns the offset of the first record, once it has its durability. */
+  async #append(group: string, builder: BatchBuilder): Promise<number> {
+    const topic = this.#host.offsetsTopic() ?? (await this.#host.createOffsetsTopic());
+    const partition = topic.partition(partitionForId(group, topic.partitionCount));
+    await partition.ready();
+    const offset = partition.append(builder.seal());
+    await partition.acknowledged(offset + builder.recordCount);
+    return offset;
+  }
+
+  #put(group: string, stored: Stored): void {
+    const present = this.#groups.get(group) ?? new Map<string, Stored>();
+    this.#groups.set(group, present);
+    const name = partitionFolder(stored.topic, stored.partition);
+    if (!(Number(present.get(name)?.at) > stored.at)) present.set(name, stored);
+  }
+
+  #take(group: string, gone: TopicPartition & { at: number }): void {
+    const present = this.#groups.get(group);
+    const name = partitionFolder(gone.topic, gone.partition);
+    if (!present || Number(present.get(name)?.at) > gone.at) return;
+    present.delete(name);
+    if (present.size === 0) this.#groups.delete(group);
+  }
+
+  #check({ topic: name, partition: index, offset }: OffsetCommit): void {
+    const topic = this.#host.topics.get(name);
+    if (!topic) throw new VarveError("VARVE_UNKNOWN_TOPIC", `there is no topic ${name}`, { topic: name });
+    const partition = topic.partition(index);
+    const end = partition.isKnown ? partition.endOffset : Number.MAX_SAFE_INTEGER;
+    if (Number.isSafeInteger(offset) && offset >= 0 && offset <= end) return;
+    const message = `${name}-${index}: ${offset} cannot be committed; an offset from 0 to ${end}, its end, was expected`;
+    throw new VarveError("VARVE_OFFSET_OUT_OF_RANGE", message, { topic: name, partition: index, offset });
+  }
+
+  /** Undefined where the partition is gone, or could not be opened. */
+  #endOf({ topic, partition }: TopicPartition): number | undefined {
+    const found = this.#host.topics.get(topic)?.partitions[partition];
+    return found?.isReady ? found.endOffset : undefined;
+  }
+
+  #checkLoaded(): void {
+    if (!this.#isLoaded) throw new Error("committed offsets were asked for before they were ready");
+  }
+}
+
+function checkGroup(group: unknown): void {
+  if (typeof group === "string" && group !== "") return;
+  throw new VarveError("VARVE_INVALID_ARGUMENT", "the name of a group must be a string that is not empty");
+}
+
+function toCommitted({ offset, leaderEpoch, metadata, commitTimestamp }: Stored): CommittedOffset {
+  return { offset, leaderEpoch, metadata, commitTimestamp };
 }

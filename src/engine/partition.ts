@@ -13,6 +13,7 @@ import type { Clock } from "../storage/clock.ts";
 import type { Files } from "../storage/files.ts";
 import { Log } from "../storage/log.ts";
 import type { LastClose, LogEvent } from "../storage/log-state.ts";
+import { join, parseSegmentFile } from "../storage/paths.ts";
 import type { Durability, TopicConfig } from "./config.ts";
 import type { Space } from "./space.ts";
 
@@ -33,11 +34,20 @@ export interface PartitionHost {
   readonly clock: Clock;
   readonly readOnly: boolean;
   readonly space: Space;
+  readonly counters: Counters;
   report(event: LogEvent): void;
   /** The partition has bytes that were not synced yet. */
   touched(partition: Partition): void;
   /** Makes it known for good that the partition starts at that offset. */
   recordStart(partition: Partition, offset: number): Promise<void>;
+}
+
+/** Since the log was opened. */
+export interface Counters {
+  appendedBatches: number;
+  appendedRecords: number;
+  appendedBytes: number;
+  syncs: number;
 }
 
 /** Where the partition lies, and how far it had come. */
@@ -46,7 +56,8 @@ export interface PartitionPlace {
   lastClose: LastClose;
   /** 0 when unknown. */
   startOffset: number;
-  recoveryPoint: number;
+  /** Undefined when unknown. */
+  recoveryPoint: number | undefined;
 }
 
 export class Partition {
@@ -60,6 +71,7 @@ export class Partition {
   #log: Log | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
+  #isLetGo = false;
   #isDirty = false;
   /** How many bytes of the space are counted for this partition. */
   #countedBytes = 0;
@@ -86,6 +98,11 @@ export class Partition {
     return this.#log !== undefined;
   }
 
+  /** Whether the bounds are known without opening the log: it was closed in order, and the checkpoint has it. */
+  get isKnown(): boolean {
+    return this.isReady || (this.#place.lastClose === "clean" && this.#place.recoveryPoint !== undefined);
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -97,7 +114,7 @@ export class Partition {
   }
 
   get endOffset(): number {
-    return this.#log?.endOffset ?? Math.max(this.#place.startOffset, this.#place.recoveryPoint);
+    return this.#log?.endOffset ?? Math.max(this.#place.startOffset, this.#place.recoveryPoint ?? 0);
   }
 
   get durableOffset(): number {
@@ -115,7 +132,7 @@ export class Partition {
 
   /** Everything before it need not be looked at after a crash. */
   get recoveryPoint(): number {
-    return this.#log?.durableOffset ?? this.#place.recoveryPoint;
+    return this.#log?.durableOffset ?? this.#place.recoveryPoint ?? 0;
   }
 
   get leaderEpoch(): number {
@@ -123,7 +140,7 @@ export class Partition {
   }
 
   get sizeInBytes(): number {
-    return this.#log?.sizeInBytes ?? this.#countedBytes;
+    return this.#log?.sizeInBytes ?? this.measure();
   }
 
   get segmentCount(): number {
@@ -150,6 +167,10 @@ export class Partition {
     const offset = log.append(batch);
     this.#host.space.add(size);
     this.#countedBytes += size;
+    const { counters } = this.#host;
+    counters.appendedBatches++;
+    counters.appendedRecords += batch.recordCount;
+    counters.appendedBytes += size;
     this.#touch();
     this.#wake();
     return offset;
@@ -170,7 +191,7 @@ export class Partition {
     try {
       await log.flush();
     } finally {
-      if (log.durableOffset !== before || log.poisoned) this.#wake();
+      if (log.durableOffset !== before || log.poisoned) this.#synced();
     }
   }
 
@@ -182,7 +203,7 @@ export class Partition {
     try {
       log.flushNow();
     } finally {
-      this.#wake();
+      this.#synced();
     }
   }
 
@@ -213,13 +234,14 @@ export class Partition {
     return log.startOffset;
   }
 
-  /** One retention pass. Returns how many segments went. */
-  async retain(): Promise<number> {
-    if (this.#isClosed || this.#host.readOnly) return 0;
+  /** A piece of a retention pass: deletes up to `limit` segments whose time has come. Returns how many. */
+  async retain(limit: number): Promise<number> {
+    const { retentionMs, retentionBytes } = this.topic.config;
+    if (this.#isClosed || this.#host.readOnly || (retentionMs < 0 && retentionBytes < 0)) return 0;
     await this.ready();
     const log = this.#log;
-    if (!log || this.#isClosed) return 0;
-    const count = log.retain();
+    if (!log || log.poisoned || this.#isClosed) return 0;
+    const count = log.retain(limit);
     if (count > 0) this.#changed(log);
     return count;
   }
@@ -264,6 +286,7 @@ export class Partition {
   /** Lets go of the files and nothing else, as a killed process would. */
   closeNow(): void {
     this.#isClosed = true;
+    this.#isLetGo = true;
     this.#log?.closeNow();
     this.#wake();
   }
@@ -275,9 +298,12 @@ export class Partition {
   }
 
   /** Counts what the folder holds, for a log that need not be opened for it. */
-  count(bytes: number): void {
-    this.#host.space.add(bytes - this.#countedBytes);
-    this.#countedBytes = bytes;
+  measure(): number {
+    if (this.isReady) return this.#countedBytes;
+    const { files } = this.#host;
+    const logs = (files.list(this.folder) ?? []).filter(isLiveLog);
+    this.#count(logs.reduce((sum, name) => sum + (files.stat(join(this.folder, name))?.size ?? 0), 0));
+    return this.#countedBytes;
   }
 
   async #shut(): Promise<void> {
@@ -291,26 +317,38 @@ export class Partition {
     const { files, clock, readOnly } = this.#host;
     const { name: topic, id: topicId, config } = this.topic;
     const report = (event: LogEvent) => this.#host.report(event);
-    const place = { ...this.#place, folder: this.folder };
+    const { index: partition } = this;
     try {
-      const log = await Log.open({
-        files,
-        clock,
-        readOnly,
-        topic,
-        topicId,
-        partition: this.index,
-        config,
-        report,
-        ...place,
-      });
+      const { folder, lastClose, recoveryPoint = 0 } = this.#place;
+      const place = { folder, lastClose, recoveryPoint, startOffset: this.#startAfterLoss() };
+      const log = await Log.open({ files, clock, readOnly, topic, topicId, partition, config, report, ...place });
+      if (this.#isLetGo) log.closeNow();
       this.#log = log;
       this.failure = undefined;
-      this.count(log.sizeInBytes);
+      this.#count(log.sizeInBytes);
     } catch (error) {
       this.failure = error as VarveError;
       throw error;
     }
+  }
+
+  /** Where the log starts at least. When every segment is gone it goes on at the recovery point: no offset is used twice. */
+  #startAfterLoss(): number {
+    const { startOffset, recoveryPoint = 0, folder } = this.#place;
+    if (recoveryPoint <= startOffset || this.#host.readOnly) return startOffset;
+    const names = this.#host.files.list(folder) ?? [];
+    if (names.some(isLiveLog)) return startOffset;
+    this.#host.report({
+      kind: "corrupt",
+      topic: this.topic.name,
+      partition: this.index,
+      from: startOffset,
+      to: recoveryPoint,
+      file: folder,
+      position: 0,
+      reason: "every segment is missing",
+    });
+    return recoveryPoint;
   }
 
   /** The start may only be recorded where everything before it is durable: else a power cut could set the end before it. */
@@ -320,8 +358,13 @@ export class Partition {
     this.#check();
   }
 
+  #count(bytes: number): void {
+    this.#host.space.add(bytes - this.#countedBytes);
+    this.#countedBytes = bytes;
+  }
+
   #changed(log: Log): void {
-    this.count(log.sizeInBytes);
+    this.#count(log.sizeInBytes);
     this.#touch();
     this.#wake();
   }
@@ -330,6 +373,11 @@ export class Partition {
     if (this.#isDirty) return;
     this.#isDirty = true;
     this.#host.touched(this);
+  }
+
+  #synced(): void {
+    this.#host.counters.syncs++;
+    this.#wake();
   }
 
   #wake(): void {
@@ -363,3 +411,8 @@ export class Partition {
 }
 
 const READY = Promise.resolve();
+
+function isLiveLog(name: string): boolean {
+  const file = parseSegmentFile(name);
+  return file?.kind === "log" && file.state === "live";
+}

@@ -79,6 +79,7 @@ export class BatchBuilder {
   ): void {
     const first = this.recordCount === 0;
     const timestampDelta = first ? 0 : timestamp - this.baseTimestamp;
+    if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unsafeTimestamp(timestamp);
     const keySize = key === null ? -1 : keyLength >= 0 ? keyLength : sizeOf(key);
     const valueSize = value === null ? -1 : sizeOf(value);
     const headersSize = headers === undefined || headers.length === 0 ? 1 : sizeOfHeaders(headers);
@@ -145,6 +146,11 @@ export class BatchBuilder {
     grown.set(this.#scratch.subarray(0, this.#end));
     this.#scratch = grown;
   }
+}
+
+function unsafeTimestamp(timestamp: number): VarveError {
+  const message = `the timestamp ${timestamp} is no safe integer, or more than 2^53 - 1 away from the first of its batch`;
+  return new VarveError("VARVE_UNSAFE_INTEGER", message);
 }
 
 function sizeOf(field: Uint8Array | string): number {

@@ -17,13 +17,13 @@
  *   61  records, compressed as one block when bits 0–2 say so
  *
  * The checksum does not cover the first four fields. So base offset and epoch can be set when the batch is appended, and
- * so a flipped bit in them must be found by structure: see `Expected` in storage/segment.ts.
+ * so a flipped bit in them must be found by structure: see storage/structure.ts.
  */
 import { VarveError } from "../errors.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
-import { type RecordTable, tableRecords } from "./record.ts";
+import { COLUMNS, OFFSET_DELTA, type RecordTable, tableRecords } from "./record.ts";
 
 export const BASE_OFFSET = 0;
 export const BATCH_LENGTH = BASE_OFFSET + 8;
@@ -131,6 +131,9 @@ export class Batch {
     }
     const table = tableRecords(bytes, start, end, this.recordCount);
     if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
+    const last = this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0;
+    if (last > readInt32(this.bytes, this.at + LAST_OFFSET_DELTA))
+      throw new VarveError("VARVE_CORRUPT", `a record lies past the last offset ${this.lastOffset} of its batch`);
     return table;
   }
 }

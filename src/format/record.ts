@@ -43,13 +43,14 @@ const NO_HEADERS: Headers = Object.freeze([]);
 
 /**
  * Tables the `count` records in bytes[start, end). Returns what is wrong, or the table: a batch whose records do not fill
- * it exactly, or reach over each other, is not used at all.
+ * it exactly, reach over each other, or do not ascend, is not used at all.
  */
 export function tableRecords(bytes: Uint8Array, start: number, end: number, count: number): RecordTable | string {
   if (count * MIN_RECORD_BYTES > end - start) return `${count} records cannot fit into ${end - start} bytes`;
   const rows = new Int32Array(count * COLUMNS);
   const timestampDeltas = new Float64Array(count);
   let at = start;
+  let offsetDelta = -1;
   for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {
     const length = shortVarint(bytes, at, end);
     at = cursor.at;
@@ -57,8 +58,10 @@ export function tableRecords(bytes: Uint8Array, start: number, end: number, coun
     if (at < 0 || length < MIN_RECORD_BYTES - 1 || next > end) return `record ${i} has a wrong length`;
     timestampDeltas[i] = shortVarlong(bytes, at + 1, next);
     if (cursor.at < 0) return `record ${i} has a wrong timestamp`;
-    rows[row] = shortVarint(bytes, cursor.at, next);
-    if (cursor.at < 0) return `record ${i} has a wrong offset`;
+    const previousDelta = offsetDelta;
+    offsetDelta = shortVarint(bytes, cursor.at, next);
+    if (cursor.at < 0 || offsetDelta <= previousDelta) return `record ${i} has a wrong offset`;
+    rows[row] = offsetDelta;
     const keyLength = shortVarint(bytes, cursor.at, next);
     at = cursor.at;
     if (at < 0 || keyLength < -1 || keyLength > next - at) return `record ${i} has a wrong key length`;
@@ -139,7 +142,7 @@ export function readHeaders(bytes: Uint8Array, headersAt: number): Headers {
     const valueLength = readVarint(bytes, nameAt + nameLength, end);
     const valueAt = cursor.at;
     const name = utf8.decode(bytes.subarray(nameAt, nameAt + nameLength));
-    headers.push([name, valueLength < 0 ? null : bytes.slice(valueAt, valueAt + valueLength)]);
+    headers.push([name, valueLength < 0 ? null : new Uint8Array(bytes.subarray(valueAt, valueAt + valueLength))]);
     if (valueLength > 0) cursor.at += valueLength;
   }
   return headers;

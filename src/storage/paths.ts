@@ -3,6 +3,7 @@
  *
  *   data/
  *     meta.properties  .lock  topics.json  topics.json.previous  .kafka_cleanshutdown
+ *     .lock.TOKEN  .lock.TOKEN-claim             openers in the act of taking the lock
  *     recovery-point-offset-checkpoint  log-start-offset-checkpoint  replication-offset-checkpoint  cleaner-offset-checkpoint
  *     TOPIC-PARTITION/
  *       00000000000000000000.log  .index  .timeindex  .txnindex  .snapshot     (20 digits: the base offset)
@@ -32,6 +33,7 @@ export const PARTITION_METADATA = "partition.metadata";
 export const POISONED = ".poisoned";
 
 const TEMPORARY = ".tmp";
+const CLAIM = "-claim";
 const MAX_TOPIC_LENGTH = 249;
 const MAX_FOLDER_LENGTH = 255;
 const MAX_PARTITION = 2 ** 31 - 1;
@@ -68,6 +70,23 @@ export function temporaryPath(path: string): string {
 
 export function isTemporary(name: string): boolean {
   return name.endsWith(TEMPORARY);
+}
+
+// ---- the lock
+
+/** Where an opener writes its lock before it puts it in place. */
+export function asideLock(token: string): string {
+  return `${LOCK}.${token}`;
+}
+
+/** Held by the one opener that may replace the stale lock of that token. */
+export function lockClaim(staleToken: string): string {
+  return `${LOCK}.${staleToken}${CLAIM}`;
+}
+
+/** Names that openers leave behind when they die in the act. */
+export function isLockLeftover(name: string): boolean {
+  return name.startsWith(`${LOCK}.`);
 }
 
 // ---- topics

@@ -24,7 +24,6 @@ const layers: Record<string, { imports: string[]; types?: string[] }> = {
 
 /** The packages that a layer may import, besides Node's own modules. */
 const packages: Record<string, string[]> = {
-  format: ["fzstd"],
   client: ["msgpackr"],
   cli: ["commander"],
 };

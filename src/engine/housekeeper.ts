@@ -1,0 +1,107 @@
+/**
+ * The periodic work of a data directory: retention passes and checkpoints. (The background sync has its own timer, since it
+ * follows the appends.)
+ *
+ * Work is done in slices that leave the event loop free in between. No retention pass is made while the wall clock is more
+ * than an hour away from where the monotonic clock says it should be, counted from the open: an age that was measured
+ * with a clock somebody has set, or that a machine asleep has not seen pass, deletes nothing until the log is reopened.
+ */
+import type { Clock } from "../storage/clock.ts";
+import { Pacer } from "../storage/pacer.ts";
+import type { Partition } from "./partition.ts";
+
+export interface HouseholdOptions {
+  clock: Clock;
+  retentionCheckMs: number;
+  checkpointMs: number;
+  partitions: () => Iterable<Partition>;
+  checkpoint: () => Promise<void>;
+  /** Something failed that the next round may do better. */
+  warn: (message: string) => void;
+}
+
+/** A jump of the wall clock that is too large for a correction. */
+const JUMP_MS = 3_600_000;
+/** Each takes the disk a while. */
+const SEGMENTS_PER_SLICE = 4;
+
+export class Housekeeper {
+  readonly #options: HouseholdOptions;
+  readonly #wallAhead: number;
+  readonly #cancels = new Map<string, () => void>();
+  readonly #running = new Set<Promise<void>>();
+  #isStopped = false;
+  #pauses = 0;
+
+  constructor(options: HouseholdOptions) {
+    this.#options = options;
+    this.#wallAhead = options.clock.now() - options.clock.monotonic();
+    this.#every("retention pass", options.retentionCheckMs, () => this.retain());
+    this.#every("checkpoint", options.checkpointMs, () => options.checkpoint());
+  }
+
+  /** Whether the wall clock has jumped, so that nothing is deleted for its age or size. */
+  get isRetentionSuspended(): boolean {
+    const { clock } = this.#options;
+    return Math.abs(clock.now() - clock.monotonic() - this.#wallAhead) > JUMP_MS;
+  }
+
+  /** One retention pass over all partitions. Returns how many segments went. */
+  async retain(): Promise<number> {
+    const { clock, partitions, warn } = this.#options;
+    const pacer = new Pacer(clock);
+    let count = 0;
+    for (const partition of [...partitions()]) {
+      try {
+        count += await this.#retainOne(partition, pacer);
+      } catch (error) {
+        warn(`retention of ${partition.topic.name}-${partition.index} failed: ${(error as Error).message}`);
+      }
+    }
+    return count;
+  }
+
+  /** No retention passes until the returned call: somebody copies the files. */
+  pause(): () => void {
+    this.#pauses++;
+    return () => {
+      this.#pauses--;
+    };
+  }
+
+  /** Waits for what runs. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const cancel of this.#cancels.values()) cancel();
+    await Promise.all(this.#running);
+  }
+
+  async #retainOne(partition: Partition, pacer: Pacer): Promise<number> {
+    let total = 0;
+    for (;;) {
+      if (this.#isStopped || this.#pauses > 0 || this.isRetentionSuspended) return total;
+      const count = await partition.retain(SEGMENTS_PER_SLICE);
+      total += count;
+      if (pacer.isDue) await pacer.rest();
+      if (count < SEGMENTS_PER_SLICE) return total;
+    }
+  }
+
+  #every(name: string, ms: number, work: () => Promise<unknown>): void {
+    if (this.#isStopped) return;
+    const run = async () => {
+      try {
+        await work();
+      } catch (error) {
+        this.#options.warn(`the ${name} failed: ${(error as Error).message}`);
+      }
+      this.#every(name, ms, work);
+    };
+    const start = () => {
+      const running = run();
+      this.#running.add(running);
+      running.finally(() => this.#running.delete(running));
+    };
+    this.#cancels.set(name, this.#options.clock.schedule(ms, start));
+  }
+}

@@ -1,0 +1,79 @@
+/** How a data directory is doing, in numbers. Nothing is opened or read for it. */
+import type { VarveError } from "../errors.ts";
+import type { Counters, Partition } from "./partition.ts";
+import type { Space } from "./space.ts";
+import { describePartition, type PartitionDescription, type Topic } from "./topic.ts";
+
+export interface TopicStats {
+  partitions: PartitionDescription[];
+  sizeInBytes: number;
+}
+
+export interface EngineStats extends Counters {
+  topicCount: number;
+  partitionCount: number;
+  /** Of all logs. */
+  sizeInBytes: number;
+  /** Of the whole directory, as `maxBytes` counts it. */
+  usedBytes: number;
+  maxBytes: number | undefined;
+  /** Batches, ranges of offsets, that were found damaged since the open. */
+  corruptRanges: number;
+  topics: Record<string, TopicStats>;
+}
+
+export interface PartitionTrouble {
+  topic: string;
+  partition: number;
+  error: VarveError;
+}
+
+export interface EngineHealth {
+  /** Nothing of what follows is the matter. */
+  ok: boolean;
+  /** A sync failed: they take no writes until the log is reopened. */
+  poisoned: PartitionTrouble[];
+  /** They could not be opened. */
+  failed: PartitionTrouble[];
+  corruptRanges: number;
+  /** The wall clock has jumped: nothing is deleted until the log is reopened. */
+  isRetentionSuspended: boolean;
+}
+
+export function statsOf(topics: Iterable<Topic>, space: Space, counters: Counters, corruptRanges: number): EngineStats {
+  const stats: EngineStats = {
+    ...counters,
+    topicCount: 0,
+    partitionCount: 0,
+    sizeInBytes: 0,
+    usedBytes: space.usedBytes,
+    maxBytes: space.maxBytes,
+    corruptRanges,
+    // A topic may be called __proto__.
+    topics: Object.create(null),
+  };
+  for (const topic of topics) {
+    const partitions = topic.partitions.flatMap((partition) => (partition ? [describePartition(partition)] : []));
+    const sizeInBytes = partitions.reduce((sum, partition) => sum + partition.sizeInBytes, 0);
+    stats.topics[topic.name] = { partitions, sizeInBytes };
+    stats.topicCount++;
+    stats.partitionCount += partitions.length;
+    stats.sizeInBytes += sizeInBytes;
+  }
+  return stats;
+}
+
+export function healthOf(
+  partitions: Iterable<Partition>,
+  corruptRanges: number,
+  isRetentionSuspended: boolean,
+): EngineHealth {
+  const poisoned: PartitionTrouble[] = [];
+  const failed: PartitionTrouble[] = [];
+  for (const { topic, index, poisoned: poison, failure } of partitions) {
+    if (poison) poisoned.push({ topic: topic.name, partition: index, error: poison });
+    if (failure) failed.push({ topic: topic.name, partition: index, error: failure });
+  }
+  const ok = poisoned.length === 0 && failed.length === 0 && corruptRanges === 0 && !isRetentionSuspended;
+  return { ok, poisoned, failed, corruptRanges, isRetentionSuspended };
+}
