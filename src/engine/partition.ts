@@ -11,9 +11,11 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Files } from "../storage/files.ts";
+import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
 import type { LastClose, LogEvent } from "../storage/log-state.ts";
 import { join, parseSegmentFile } from "../storage/paths.ts";
+import type { SequenceVerdict } from "../storage/sequences.ts";
 import type { Durability, TopicConfig } from "./config.ts";
 import type { Space } from "./space.ts";
 
@@ -261,6 +263,24 @@ export class Partition {
 
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     return this.#opened().offsetForTimestamp(timestamp);
+  }
+
+  offsetOfMaxTimestamp(): { offset: number; timestamp: number } | undefined {
+    return this.#opened().offsetOfMaxTimestamp();
+  }
+
+  leaderEpochAt(offset: number): number {
+    return this.#opened().leaderEpochAt(offset);
+  }
+
+  /** Where the records of a leader epoch end; undefined for one to come. */
+  endOfLeaderEpoch(epoch: number): LeaderEpochEnd | undefined {
+    return this.#opened().endOfLeaderEpoch(epoch);
+  }
+
+  /** Whether a batch of an idempotent producer is the next one, a retry, or a gap. */
+  judgeSequence(batch: Batch): SequenceVerdict {
+    return this.#opened().judgeSequence(batch);
   }
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {

@@ -169,17 +169,31 @@ export class Topics implements TopicHost {
     return this.#changing;
   }
 
+  /** Takes `count` producer ids out of the catalogue, for good. Returns the first. */
+  reserveProducerIds(count: number): Promise<number> {
+    return this.#change(async () => {
+      const first = this.#content.nextProducerId;
+      this.#content = { ...this.#content, nextProducerId: first + count };
+      await this.writeCatalogue();
+      return first;
+    });
+  }
+
   // ---- changes
+
+  /** Throws what `create` would. */
+  check(name: string, given: unknown): void {
+    checkTopicOptions(given, String(name));
+    this.#checkWritable();
+    this.#checkNew(name);
+  }
 
   create(name: string, given: unknown): Promise<Topic> {
     return this.#change(async () => {
       const { partitions = 1, ifNotExists = false, ...config } = checkTopicOptions(given, String(name));
       const present = this.#topics.get(name);
       if (present && ifNotExists) return present;
-      if (isInternalName(name)) {
-        throw new VarveError("VARVE_INVALID_TOPIC", `the topic ${name} is made by the log itself`, { topic: name });
-      }
-      this.#checkName(name);
+      this.#checkNew(name);
       return this.#create(name, partitions, config);
     });
   }
@@ -370,6 +384,13 @@ export class Topics implements TopicHost {
   #checkPresent(topic: Topic): void {
     if (this.#topics.get(topic.name) === topic) return;
     throw new VarveError("VARVE_UNKNOWN_TOPIC", `the topic ${topic.name} has been deleted`, { topic: topic.name });
+  }
+
+  #checkNew(name: string): void {
+    if (isInternalName(name)) {
+      throw new VarveError("VARVE_INVALID_TOPIC", `the topic ${name} is made by the log itself`, { topic: name });
+    }
+    this.#checkName(name);
   }
 
   #checkName(name: string): void {

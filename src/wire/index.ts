@@ -1,0 +1,2 @@
+/** `varve/wire`: Kafka's protocol for an open log, so that every Kafka client can dial it. */
+export { type Listener, type ListenOptions, listen } from "./listener.ts";
