@@ -16,6 +16,7 @@ import type { Durability, TopicOptions } from "./config.ts";
 import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
 import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
 import { Groups } from "./group.ts";
+import { GroupCoordinator } from "./groups/coordinator.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
 import type { OffsetStore } from "./offsets.ts";
@@ -36,6 +37,8 @@ export class Engine {
   /** As it was given to `open`, made absolute; ":memory:" stays. */
   readonly path: string;
   readonly groups = new Groups();
+  /** Of the consumer groups, for members of this process and of the wire. */
+  readonly coordinator: GroupCoordinator;
   readonly producerIds: ProducerIds;
   readonly #dir: DataDirectory;
   readonly #housekeeper: Housekeeper | undefined;
@@ -60,6 +63,13 @@ export class Engine {
   private constructor(path: string, dir: DataDirectory) {
     this.path = path;
     this.#dir = dir;
+    this.coordinator = new GroupCoordinator({
+      clock: dir.clock,
+      chance: dir.chance,
+      storage: dir.offsets,
+      hasPartition: (topic, partition) => dir.topics.get(topic)?.partitions[partition] !== undefined,
+      warn: (message) => dir.warn(message),
+    });
     this.producerIds = new ProducerIds((count) => dir.topicSet.reserveProducerIds(count));
     if (dir.readOnly) return;
     const { retentionCheckMs, checkpointMs } = dir.options;
@@ -69,6 +79,7 @@ export class Engine {
       checkpointMs,
       partitions: () => dir.topicSet.partitions(),
       checkpoint: () => dir.checkpoint(),
+      expireOffsets: () => this.coordinator.expireOffsets(),
       warn: (message) => dir.warn(message),
     });
   }
@@ -203,6 +214,7 @@ export class Engine {
 
   async #close(timeoutMs: number): Promise<void> {
     await Promise.allSettled([...this.#closers].map((close) => close(timeoutMs)));
+    this.coordinator.close();
     this.#dir.isClosed = true;
     this.#dir.backgroundFlush.stop();
     const stopped = this.#housekeeper?.stop() ?? Promise.resolve();
