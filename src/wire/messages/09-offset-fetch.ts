@@ -18,31 +18,26 @@ import {
 } from "../../format/schema.ts";
 import { defineApi } from "../api.ts";
 
-const OffsetFetchRequestTopic = struct({
+const AskedTopic = struct({
   name: string,
   partitionIndexes: array(int32),
 });
 
-const OffsetFetchRequestTopics = struct({
-  name: string,
-  partitionIndexes: array(int32),
-});
-
-const OffsetFetchRequestGroup = struct({
+const AskedGroup = struct({
   groupId: string,
   memberId: since(9, nullableString),
   memberEpoch: since(9, int32, -1),
-  topics: nullableArray(OffsetFetchRequestTopics),
+  topics: nullableArray(AskedTopic),
 });
 
 const request = struct({
   groupId: until(7, string),
-  topics: until(7, nullableArray(OffsetFetchRequestTopic)),
-  groups: since(8, array(OffsetFetchRequestGroup)),
+  topics: until(7, nullableArray(AskedTopic)),
+  groups: since(8, array(AskedGroup)),
   requireStable: since(7, bool),
 });
 
-const OffsetFetchResponsePartition = struct({
+const PartitionAnswer = struct({
   partitionIndex: int32,
   committedOffset: int64,
   committedLeaderEpoch: since(5, int32, -1),
@@ -50,35 +45,22 @@ const OffsetFetchResponsePartition = struct({
   errorCode: int16,
 });
 
-const OffsetFetchResponseTopic = struct({
+const TopicAnswer = struct({
   name: string,
-  partitions: array(OffsetFetchResponsePartition),
+  partitions: array(PartitionAnswer),
 });
 
-const OffsetFetchResponsePartitions = struct({
-  partitionIndex: int32,
-  committedOffset: int64,
-  committedLeaderEpoch: since(0, int32, -1),
-  metadata: nullableString,
-  errorCode: int16,
-});
-
-const OffsetFetchResponseTopics = struct({
-  name: string,
-  partitions: array(OffsetFetchResponsePartitions),
-});
-
-const OffsetFetchResponseGroup = struct({
+const GroupAnswer = struct({
   groupId: string,
-  topics: array(OffsetFetchResponseTopics),
+  topics: array(TopicAnswer),
   errorCode: int16,
 });
 
 const response = struct({
   throttleTimeMs: since(3, int32),
-  topics: until(7, array(OffsetFetchResponseTopic)),
+  topics: until(7, array(TopicAnswer)),
   errorCode: until(7, since(2, int16)),
-  groups: since(8, array(OffsetFetchResponseGroup)),
+  groups: since(8, array(GroupAnswer)),
 });
 
 export const OffsetFetch = defineApi({
