@@ -25,6 +25,7 @@ import {
   LOG_OVERHEAD,
   MAGIC,
   NO_PRODUCER_ID,
+  placeBatch,
   sealBatch,
 } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
@@ -34,6 +35,7 @@ import { COLUMNS, KEY_LENGTH, type RecordTable } from "../format/record.ts";
 import { ERROR, Refused } from "./error-codes.ts";
 
 const FIRST_VERSION_WITH_ZSTD = 7;
+const NO_EPOCH = -1;
 const COMPRESSION_MASK = 0x07;
 
 /** A batch may unpack to so many times its size limit; beyond it is no batch but a bomb. */
@@ -49,6 +51,8 @@ export interface ProducedBatch {
 /** Throws Refused. `now` is the time of the append. */
 export function checkProduced(records: Uint8Array, version: number, config: TopicConfig, now: number): ProducedBatch {
   checkOneBatch(records);
+  // What a client puts there means nothing.
+  placeBatch(records, 0, 0, NO_EPOCH);
   const batch = new Batch(records, 0);
   checkHeader(batch, version);
   if (batch.sizeInBytes > config.maxMessageBytes) {
