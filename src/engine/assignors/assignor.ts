@@ -28,7 +28,7 @@ export interface Assignor {
    * another is assigned to nobody first, and takes a second round.
    */
   readonly isCooperative: boolean;
-  /** `partitionCounts`: topic → how many partitions it has; topics that do not exist are left out. */
+  /** `partitionCounts`: topic → how many partitions it has; only topics that exist and that somebody subscribes to. */
   assign(partitionCounts: ReadonlyMap<string, number>, members: readonly MemberSubscription[]): GroupAssignment;
 }
 
