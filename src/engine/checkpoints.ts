@@ -24,25 +24,25 @@ export type Offsets = ReadonlyMap<string, number>;
 export interface LoadedCheckpoints {
   recoveryPoints: Offsets;
   logStarts: Offsets;
-  /** Up to where compaction has come: such partitions have gaps between their offsets. */
-  cleaned: Offsets;
+  /** Up to where compaction has come: such partitions have gaps between their offsets. Undefined where there is no file. */
+  cleaned: Offsets | undefined;
 }
 
 export function loadCheckpoints(files: Files, folder: string, warn: (message: string) => void): LoadedCheckpoints {
-  const load = (name: string): Offsets => {
+  const load = (name: string): Offsets | undefined => {
     const bytes = files.read(join(folder, name));
-    if (bytes === undefined) return new Map();
+    if (bytes === undefined) return undefined;
     try {
       const entries = parseOffsetCheckpoint(bytes, name);
       return new Map(entries.map(({ topic, partition, offset }) => [partitionFolder(topic, partition), offset]));
     } catch (error) {
       warn(`${(error as Error).message}; going on without it`);
-      return new Map();
+      return undefined;
     }
   };
   return {
-    recoveryPoints: load(RECOVERY_POINT_CHECKPOINT),
-    logStarts: load(LOG_START_CHECKPOINT),
+    recoveryPoints: load(RECOVERY_POINT_CHECKPOINT) ?? new Map(),
+    logStarts: load(LOG_START_CHECKPOINT) ?? new Map(),
     cleaned: load(CLEANER_CHECKPOINT),
   };
 }

@@ -148,9 +148,13 @@ export class OffsetStore {
     );
   }
 
-  /** Forgets what all groups have committed for a topic. */
+  /**
+   * Forgets what all groups have committed for a topic, for good at any durability: else a power cut could bring it back, and
+   * a topic of the same name would be read from there on.
+   */
   async deleteTopic(topic: string): Promise<void> {
-    if (!this.#host.offsetsTopic()) return;
+    const offsetsTopic = this.#host.offsetsTopic();
+    if (!offsetsTopic) return;
     await this.ready();
     for (const [group, present] of [...this.#groups]) {
       await this.#forget(
@@ -158,6 +162,7 @@ export class OffsetStore {
         [...present.values()].filter((stored) => stored.topic === topic),
       );
     }
+    for (const partition of offsetsTopic.partitions) await partition?.flush();
   }
 
   /** Brings what lies past the end of its partition down to it. `isWritable`: for good. */

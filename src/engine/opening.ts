@@ -11,7 +11,7 @@ import { VarveError } from "../errors.ts";
 import { parseCleanShutdown } from "../format/checkpoints.ts";
 import type { Files } from "../storage/files.ts";
 import type { LastClose } from "../storage/log-state.ts";
-import { CLEAN_SHUTDOWN, join, nameOf, parentOf } from "../storage/paths.ts";
+import { CLEAN_SHUTDOWN, isTemporary, join, nameOf, parentOf } from "../storage/paths.ts";
 import { Catalogue, type FoundCatalogue, loadCatalogue } from "./catalogue.ts";
 import { loadCheckpoints } from "./checkpoints.ts";
 import type { DataDirectory } from "./data-directory.ts";
@@ -61,6 +61,7 @@ async function openLocked(dir: DataDirectory, lock: Lock, progress: Progress): P
   progress.isMarkerGone = true;
   if (lastClose !== "machine") await lock.markRecovered();
 
+  removeTemporaries(files, path);
   await loadTopics(dir, found, lastClose);
   await recover(dir, lastClose);
   await lock.markRecovered();
@@ -144,8 +145,8 @@ async function openReadOnly(dir: DataDirectory): Promise<void> {
     : lastCloseOfForeign(files, home);
   const { lastClose } = dir.openReport;
   if (found) dir.topicSet.load(found.content, new Catalogue(files, path, found), lastClose, checkpoints);
-  else if (kind === "partition") dir.topicSet.discover([nameOf(path)], lastClose, checkpoints, path);
-  else dir.topicSet.discover(livePartitionFolders(files, path), lastClose, checkpoints);
+  else if (kind === "partition") await dir.topicSet.discover([nameOf(path)], lastClose, checkpoints, path);
+  else await dir.topicSet.discover(livePartitionFolders(files, path), lastClose, checkpoints);
   await recover(dir, lastClose);
 }
 
@@ -182,6 +183,11 @@ function hasMarker(files: Files, path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Files that were to replace others when their writer died. */
+function removeTemporaries(files: Files, path: string): void {
+  for (const name of files.list(path) ?? []) if (isTemporary(name)) files.remove(join(path, name));
 }
 
 async function removeMarker(files: Files, path: string): Promise<void> {

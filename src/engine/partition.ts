@@ -166,9 +166,9 @@ export class Partition {
     const log = this.#writable();
     const size = batch.end - batch.start;
     this.#host.space.check(size);
+    const segments = log.segmentCount;
     const offset = log.append(batch);
-    this.#host.space.add(size);
-    this.#countedBytes += size;
+    this.#count(this.#countedBytes + size + (log.segmentCount - segments) * SEGMENT_BYTES);
     const { counters } = this.#host;
     counters.appendedBatches++;
     counters.appendedRecords += batch.recordCount;
@@ -319,11 +319,12 @@ export class Partition {
 
   /** Counts what the folder holds, for a log that need not be opened for it. */
   measure(): number {
-    if (this.isReady) return this.#countedBytes;
+    if (this.#log) return this.#log.sizeInBytes;
     const { files } = this.#host;
     const logs = (files.list(this.folder) ?? []).filter(isLiveLog);
-    this.#count(logs.reduce((sum, name) => sum + (files.stat(join(this.folder, name))?.size ?? 0), 0));
-    return this.#countedBytes;
+    const size = logs.reduce((sum, name) => sum + (files.stat(join(this.folder, name))?.size ?? 0), 0);
+    this.#count(size + logs.length * SEGMENT_BYTES);
+    return size;
   }
 
   async #shut(): Promise<void> {
@@ -345,7 +346,7 @@ export class Partition {
       if (this.#isLetGo) log.closeNow();
       this.#log = log;
       this.failure = undefined;
-      this.#count(log.sizeInBytes);
+      this.#count(sizeOnDisk(log));
     } catch (error) {
       this.failure = error as VarveError;
       throw error;
@@ -384,7 +385,7 @@ export class Partition {
   }
 
   #changed(log: Log): void {
-    this.#count(log.sizeInBytes);
+    this.#count(sizeOnDisk(log));
     this.#touch();
     this.#wake();
   }
@@ -415,6 +416,7 @@ export class Partition {
   #opened(): Log {
     this.#check();
     if (this.#log) return this.#log;
+    if (this.failure) throw this.failure;
     throw new Error(`${this.topic.name}-${this.index} was used before it was ready`);
   }
 
@@ -431,6 +433,13 @@ export class Partition {
 }
 
 const READY = Promise.resolve();
+
+/** What a segment takes beside its batches and index entries, on an average: its last entries and its snapshot. */
+const SEGMENT_BYTES = 64;
+
+function sizeOnDisk(log: Log): number {
+  return log.sizeInBytes + log.segmentCount * SEGMENT_BYTES;
+}
 
 function isLiveLog(name: string): boolean {
   const file = parseSegmentFile(name);

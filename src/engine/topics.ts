@@ -17,6 +17,7 @@ import {
 } from "../storage/paths.ts";
 import type { Catalogue, CatalogueContent, CatalogueTopic } from "./catalogue.ts";
 import type { LoadedCheckpoints, Offsets } from "./checkpoints.ts";
+import { looksCleaned } from "./cleaned.ts";
 import {
   alteredConfig,
   type ConfigChanges,
@@ -123,18 +124,36 @@ export class Topics implements TopicHost {
   }
 
   /** Takes the topics from the names of folders, where there is no catalogue. `only` names a single one, at the path itself. */
-  discover(folders: readonly string[], lastClose: LastClose, checkpoints: LoadedCheckpoints, only?: string): void {
+  async discover(
+    folders: readonly string[],
+    lastClose: LastClose,
+    checkpoints: LoadedCheckpoints,
+    only?: string,
+  ): Promise<void> {
+    const { files, clock, path } = this.#around;
     for (const [name, indexes] of discoverTopics(folders)) {
-      const pathOf = (index: number) => only ?? join(this.#around.path, partitionFolder(name, index));
-      const id = topicIdIn(this.#around.files, pathOf(indexes[0])) ?? ZERO_UUID;
+      const folderOf = (index: number) => only ?? join(path, partitionFolder(name, index));
+      const isListed = indexes.some((index) => checkpoints.cleaned?.has(partitionFolder(name, index)));
       const isCleaned =
-        isInternalName(name) || indexes.some((index) => checkpoints.cleaned.has(partitionFolder(name, index)));
-      const topic = new Topic(name, id, { cleanupPolicy: isCleaned ? "compact" : "delete" }, this);
+        isInternalName(name) ||
+        isListed ||
+        (!checkpoints.cleaned && (await looksCleaned(files, clock, folderOf(indexes[0]))));
+      const id = topicIdIn(files, folderOf(indexes[0])) ?? ZERO_UUID;
+      // Nothing tells what the values are.
+      const topic = new Topic(name, id, { cleanupPolicy: isCleaned ? "compact" : "delete", codec: "bytes" }, this);
       const partitions: (Partition | undefined)[] = [];
-      for (const index of [...indexes].sort((a, b) => a - b)) {
+      for (const index of indexes) {
         const start = checkpoints.logStarts.get(partitionFolder(name, index)) ?? 0;
-        partitions[index] = this.#partition(topic, index, lastClose, start, checkpoints.recoveryPoints, pathOf(index));
+        partitions[index] = this.#partition(
+          topic,
+          index,
+          lastClose,
+          start,
+          checkpoints.recoveryPoints,
+          folderOf(index),
+        );
       }
+      // Holes become undefined.
       topic.setPartitions(Array.from(partitions));
       this.#topics.set(name, topic);
     }
@@ -295,9 +314,10 @@ export class Topics implements TopicHost {
     const id = Buffer.from(chance(DELETED_ID_BYTES)).toString("hex");
     const renamed: string[] = [];
     for (const index of numbers(entry.partitions)) {
-      if (!this.#isThere(entry.name, index)) continue;
+      const from = join(path, partitionFolder(entry.name, index));
+      if (files.stat(from) === undefined) continue;
       const to = join(path, deletedPartitionFolder(entry.name, index, id));
-      files.rename(join(path, partitionFolder(entry.name, index)), to);
+      files.rename(from, to);
       renamed.push(to);
     }
     await files.syncFolder(path);

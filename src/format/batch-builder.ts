@@ -17,8 +17,9 @@ import {
   TRANSACTIONAL,
 } from "./batch.ts";
 import { COMPRESSIONS, type Compression, compress } from "./compression.ts";
-import { type HeaderPairs, sizeOfRecordBody, writeRecordStart } from "./record.ts";
-import { sizeOfVarint, writeVarint } from "./varint.ts";
+import { MAX_BYTES_PER_UNIT, putLength, sizeOfHeaders, writeField, writeHeaders } from "./field-writer.ts";
+import type { HeaderPairs } from "./record.ts";
+import { sizeOfVarint, writeVarint, writeVarlong } from "./varint.ts";
 
 export interface SealOptions {
   compression?: Compression;
@@ -41,13 +42,12 @@ export interface SealedBatch {
   maxTimestamp: number;
 }
 
-/** The longest that length, attributes, deltas and the two field lengths of a record can be. */
-const MAX_RECORD_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5;
+/** The longest that a record's length, attributes, deltas and two field lengths can be; without the length, what they mostly are. */
+const MAX_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5;
+const TYPICAL_OVERHEAD = 1 + 1 + 1 + 1 + 2;
 
-/** Below this a byte loop beats the call into the runtime. */
-const SHORT = 48;
-
-const NO_HEADERS: HeaderPairs = [];
+/** Kafka has not used the attributes of a record yet. */
+const NO_ATTRIBUTES = 0;
 
 export class BatchBuilder {
   recordCount = 0;
@@ -80,21 +80,23 @@ export class BatchBuilder {
     const first = this.recordCount === 0;
     const timestampDelta = first ? 0 : timestamp - this.baseTimestamp;
     if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unsafeTimestamp(timestamp);
-    const keySize = key === null ? -1 : keyLength >= 0 ? keyLength : sizeOf(key);
-    const valueSize = value === null ? -1 : sizeOf(value);
-    const headersSize = headers === undefined || headers.length === 0 ? 1 : sizeOfHeaders(headers);
-    const bodySize = sizeOfRecordBody(timestampDelta, this.recordCount, keySize, valueSize, headersSize);
-    this.#reserve(bodySize + MAX_RECORD_OVERHEAD);
+    const keyUnits = key === null ? 0 : keyLength < 0 ? key.length : keyLength;
+    const units = value === null ? keyUnits : keyUnits + value.length;
+    const headersSize = headers === undefined ? 1 : sizeOfHeaders(headers);
+    const room = MAX_OVERHEAD + units * MAX_BYTES_PER_UNIT + headersSize;
+    if (this.#end + room > this.#scratch.length) this.#grow(this.#end + room);
 
     const scratch = this.#scratch;
-    let at = writeRecordStart(scratch, this.#end, bodySize, timestampDelta, this.recordCount, keySize);
-    if (keySize > 0) at = put(scratch, at, key!, keySize);
-    at = writeVarint(scratch, at, valueSize);
-    if (valueSize > 0) at = put(scratch, at, value!, valueSize);
-    if (headersSize === 1) scratch[at++] = 0;
-    else at = writeHeaders(scratch, at, headers ?? NO_HEADERS);
+    const start = this.#end + sizeOfVarint(TYPICAL_OVERHEAD + units + headersSize);
+    scratch[start] = NO_ATTRIBUTES;
+    let at = writeVarlong(scratch, start + 1, timestampDelta);
+    at = writeVarint(scratch, at, this.recordCount);
+    at = writeField(scratch, at, key, keyLength);
+    at = writeField(scratch, at, value, -1);
+    if (headers !== undefined) at = writeHeaders(scratch, at, headers);
+    else scratch[at++] = 0;
+    this.#end = putLength(scratch, this.#end, start, at);
 
-    this.#end = at;
     this.recordCount++;
     if (first) {
       this.baseTimestamp = timestamp;
@@ -138,9 +140,7 @@ export class BatchBuilder {
     this.#end = HEADER_BYTES;
   }
 
-  #reserve(size: number): void {
-    const needed = this.#end + size;
-    if (needed <= this.#scratch.length) return;
+  #grow(needed: number): void {
     if (needed > 0x7fffffff) throw new VarveError("VARVE_RECORD_TOO_LARGE", "a batch cannot be larger than 2 GiB");
     const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.#scratch.length * 2), 0x7fffffff));
     grown.set(this.#scratch.subarray(0, this.#end));
@@ -151,45 +151,4 @@ export class BatchBuilder {
 function unsafeTimestamp(timestamp: number): VarveError {
   const message = `the timestamp ${timestamp} is no safe integer, or more than 2^53 - 1 away from the first of its batch`;
   return new VarveError("VARVE_UNSAFE_INTEGER", message);
-}
-
-function sizeOf(field: Uint8Array | string): number {
-  return typeof field === "string" ? Buffer.byteLength(field) : field.length;
-}
-
-/** Copies a field of known size. A string as long as its UTF-8 is ASCII: the cheaper write. */
-function put(into: Buffer, at: number, field: Uint8Array | string, size: number): number {
-  if (typeof field === "string") {
-    if (size > SHORT)
-      return at + (size === field.length ? into.write(field, at, size, "latin1") : into.write(field, at, size, "utf8"));
-    if (size !== field.length) return at + into.write(field, at, size, "utf8");
-    for (let i = 0; i < size; i++) into[at + i] = field.charCodeAt(i);
-    return at + size;
-  }
-  if (size <= SHORT) for (let i = 0; i < size; i++) into[at + i] = field[i];
-  else into.set(size === field.length ? field : field.subarray(0, size), at);
-  return at + size;
-}
-
-/** With the count in front. */
-export function sizeOfHeaders(headers: HeaderPairs): number {
-  let size = sizeOfVarint(headers.length);
-  for (const [name, value] of headers) {
-    const nameSize = Buffer.byteLength(name);
-    const valueSize = value === null ? -1 : sizeOf(value);
-    size += sizeOfVarint(nameSize) + nameSize + sizeOfVarint(valueSize) + Math.max(valueSize, 0);
-  }
-  return size;
-}
-
-function writeHeaders(into: Buffer, at: number, headers: HeaderPairs): number {
-  at = writeVarint(into, at, headers.length);
-  for (const [name, value] of headers) {
-    const nameSize = Buffer.byteLength(name);
-    at = put(into, writeVarint(into, at, nameSize), name, nameSize);
-    const valueSize = value === null ? -1 : sizeOf(value);
-    at = writeVarint(into, at, valueSize);
-    if (valueSize > 0) at = put(into, at, value!, valueSize);
-  }
-  return at;
 }

@@ -9,9 +9,9 @@
  *   18 00 00 00 02 6b 0a 68 65 6c 6c 6f 00        (18: zigzag of the 12 bytes that follow)
  *
  * `tableRecords` walks all records of a batch once, checks every length against its surroundings and writes where things
- * lie into a table of numbers; a record is then looked at lazily, in place. Both ways work on numbers and one buffer.
+ * lie into a table of numbers; a record is then looked at lazily, in place.
  */
-import { cursor, readVarint, readVarlong, sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from "./varint.ts";
+import { cursor, readVarint, readVarlong, sizeOfVarint, sizeOfVarlong } from "./varint.ts";
 
 /** The columns of a table row, all Int32. A length of −1 means null. */
 export const OFFSET_DELTA = 0;
@@ -163,25 +163,9 @@ export function sizeOfRecordBody(
     sizeOfVarlong(timestampDelta) +
     sizeOfVarint(offsetDelta) +
     sizeOfVarint(keyLength) +
-    (keyLength > 0 ? keyLength : 0) +
+    Math.max(keyLength, 0) +
     sizeOfVarint(valueLength) +
-    (valueLength > 0 ? valueLength : 0) +
+    Math.max(valueLength, 0) +
     headersSize
   );
-}
-
-/** Writes everything in front of the key's bytes; returns the position behind it. */
-export function writeRecordStart(
-  bytes: Uint8Array,
-  at: number,
-  bodySize: number,
-  timestampDelta: number,
-  offsetDelta: number,
-  keyLength: number,
-): number {
-  at = writeVarint(bytes, at, bodySize);
-  bytes[at++] = 0;
-  at = writeVarlong(bytes, at, timestampDelta);
-  at = writeVarint(bytes, at, offsetDelta);
-  return writeVarint(bytes, at, keyLength);
 }

@@ -9,22 +9,20 @@
 
 export const cursor = { at: 0 };
 
+/** A byte for every seven bits, and one for 0. */
 export function sizeOfVarint(value: number): number {
-  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  if (zigzag < 0x80) return 1;
-  if (zigzag < 0x4000) return 2;
-  if (zigzag < 0x20_0000) return 3;
-  return zigzag < 0x1000_0000 ? 4 : 5;
+  const zigzag = (value << 1) ^ (value >> 31);
+  return ((38 - Math.clz32(zigzag | 1)) / 7) | 0;
 }
 
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  let zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  while (zigzag >= 0x80) {
-    bytes[at++] = (zigzag & 0x7f) | 0x80;
+  let zigzag = (value << 1) ^ (value >> 31);
+  while (zigzag >>> 7 !== 0) {
+    bytes[at++] = zigzag | 0x80;
     zigzag >>>= 7;
   }
-  bytes[at++] = zigzag;
-  return at;
+  bytes[at] = zigzag;
+  return at + 1;
 }
 
 /** An int32. */
@@ -58,7 +56,11 @@ export function sizeOfVarlong(value: number): number {
 }
 
 export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
-  if (value === (value | 0)) return writeVarint(bytes, at, value);
+  return value === (value | 0) ? writeVarint(bytes, at, value) : writeLong(bytes, at, value);
+}
+
+/** Apart, so that the short cut above is small enough to be inlined. */
+function writeLong(bytes: Uint8Array, at: number, value: number): number {
   const magnitude = value < 0 ? -1 - value : value;
   let rest = Math.floor(magnitude / 0x40);
   bytes[at++] = ((magnitude & 0x3f) << 1) | (value < 0 ? 1 : 0) | 0x80;

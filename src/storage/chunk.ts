@@ -18,20 +18,30 @@ export interface Chunk {
 
 /**
  * The batches from `position` on that lie before `end`, about `maxBytes` of them but at least one. Each chunk has a buffer
- * of its own: a record stays valid as long as somebody holds it.
+ * of its own: a record stays valid as long as somebody holds it. Where there is no batch there is a problem: whoever reads
+ * on from `next` gets to the end.
  */
 export function readChunk(file: File, position: number, end: number, maxBytes: number): Chunk {
   const want = Math.min(Math.max(maxBytes, HEADER_BYTES), end - position);
   let bytes = new Uint8Array(new ArrayBuffer(want));
   let available = file.read(bytes, 0, want, position);
+  const isCut = available < want;
   const first = sizeOfBatch(bytes, available);
-  if (first > available && position + first <= end) {
+  if (first > available && position + first <= end && !isCut) {
     const whole = new Uint8Array(new ArrayBuffer(first));
     whole.set(bytes.subarray(0, available));
     available += file.read(whole, available, first - available, position + available);
     bytes = whole;
   }
-  return parseChunk(bytes, available, position, position + available >= end || available < want);
+  const chunk = parseChunk(bytes, available, position, position + available >= end || isCut);
+  // The file is shorter than it was when its size was taken.
+  if (isCut) chunk.problem ??= "short";
+  return chunk;
+}
+
+/** The batch at `position`, or undefined when there is no good one. */
+export function readBatchAt(file: File, position: number, end: number): Batch | undefined {
+  return readChunk(file, position, end, HEADER_BYTES).batches[0];
 }
 
 function parseChunk(bytes: Uint8Array, available: number, position: number, isLast: boolean): Chunk {

@@ -18,8 +18,8 @@ export class IndexFile {
   #file: File | undefined;
   /** How many leading entries the file has just as they are here. */
   #written = 0;
-  /** The file may be longer than `written` entries. */
-  #hasTail = false;
+  /** The file may be longer than `written` entries: also a new one, where an earlier segment left its file behind. */
+  #hasTail = true;
 
   constructor(files: Files, path: string, entryBytes: number) {
     this.#files = files;
@@ -49,22 +49,19 @@ export class IndexFile {
     return this.bytes;
   }
 
-  /** Drops the entries from `count` on, here and in the file. */
-  truncate(count: number): void {
-    if (count >= this.count) return;
-    this.count = count;
-    if (this.#written > count) {
-      this.#written = count;
-      this.#hasTail = true;
-    }
-  }
-
   /** Begins anew, whatever the file holds. */
   clear(): void {
-    this.truncate(0);
     this.count = 0;
     this.#written = 0;
     this.#hasTail = true;
+  }
+
+  /** Lets go of the entries, to be loaded again, unless the file lacks some. */
+  release(): void {
+    if (this.#written < this.count) return;
+    this.bytes = EMPTY;
+    this.count = 0;
+    this.close();
   }
 
   /** Brings the file up to date; makes it when there is none. */
@@ -89,7 +86,8 @@ export class IndexFile {
   }
 
   close(): void {
-    this.#file?.close();
+    const file = this.#file;
     this.#file = undefined;
+    file?.close();
   }
 }

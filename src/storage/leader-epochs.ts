@@ -5,7 +5,7 @@
 import { formatLeaderEpochs, type LeaderEpoch, parseLeaderEpochs } from "../format/checkpoints.ts";
 import type { Files } from "./files.ts";
 import { join, LEADER_EPOCH_CHECKPOINT } from "./paths.ts";
-import { replaceFile } from "./replace-file.ts";
+import { replaceFile, replaceFileNow } from "./replace-file.ts";
 
 export interface LeaderEpochEnd {
   epoch: number;
@@ -34,12 +34,22 @@ export class LeaderEpochs {
     return replaceFile(files, join(folder, LEADER_EPOCH_CHECKPOINT), formatLeaderEpochs(this.#entries));
   }
 
+  /** The same at once, on the calling thread. */
+  saveNow(files: Files, folder: string): void {
+    replaceFileNow(files, join(folder, LEADER_EPOCH_CHECKPOINT), formatLeaderEpochs(this.#entries));
+  }
+
   get isEmpty(): boolean {
     return this.#entries.length === 0;
   }
 
   get latest(): number {
     return this.#entries.at(-1)?.epoch ?? 0;
+  }
+
+  /** Where the latest epoch begins. */
+  get latestStart(): number {
+    return this.#entries.at(-1)?.startOffset ?? 0;
   }
 
   /** The epoch that an offset was written in; undefined before the first entry. */
@@ -61,19 +71,19 @@ export class LeaderEpochs {
   /** Batches from `startOffset` on carry `epoch`. No-op unless the epoch is new. */
   assign(epoch: number, startOffset: number): void {
     if (!this.isEmpty && epoch <= this.latest) return;
-    this.truncateTo(startOffset);
+    this.#truncateTo(startOffset);
     this.#entries.push({ epoch, startOffset });
   }
 
   /** Records at and behind `endOffset` may have been lost: what comes there now carries an epoch never used before. */
   raise(endOffset: number): void {
     const epoch = this.latest + 1;
-    this.truncateTo(endOffset);
+    this.#truncateTo(endOffset);
     this.#entries.push({ epoch, startOffset: endOffset });
   }
 
   /** Forgets what began at or behind an end that moved back. */
-  truncateTo(endOffset: number): void {
+  #truncateTo(endOffset: number): void {
     this.#entries = this.#entries.filter((entry) => entry.startOffset < endOffset);
   }
 }

@@ -1,13 +1,13 @@
 /** Brings the folder of a partition to life: the segments it has, walked and mended as recovery.ts decides. */
 import { VarveError } from "../errors.ts";
 import { formatPartitionMetadata } from "../format/checkpoints.ts";
+import { readBatchAt } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { hasGaps, type LastClose, type LogConfig, type LogEvent, type LogState, structureIn } from "./log-state.ts";
 import { Pacer } from "./pacer.ts";
 import {
-  corruptPiece,
   isTemporary,
   join,
   nameOf,
@@ -16,15 +16,16 @@ import {
   parentOf,
   parseSegmentFile,
   segmentFile,
-  temporaryPath,
 } from "./paths.ts";
+import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
 import { replaceFile } from "./replace-file.ts";
 import { type Damage, isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
-import { ensureIndexes, markIndexed } from "./segment-index.ts";
+import { ensureIndexes, ensureTimes, writeIfPossible } from "./segment-index.ts";
 import { Segments } from "./segments.ts";
+import { dropSegment, keepAside } from "./set-aside.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
 import { replay } from "./transactions.ts";
 
@@ -45,7 +46,10 @@ export interface LogOptions {
   report: (event: LogEvent) => void;
 }
 
-export async function loadLog(options: LogOptions): Promise<LogState> {
+/** The log as it stands now, up to where it is on the disk for sure, and whether it was left in order. */
+export async function loadLog(
+  options: LogOptions,
+): Promise<{ state: LogState; durableOffset: number; isClean: boolean }> {
   const { files, folder, readOnly, report, ...rest } = options;
   const epochs = LeaderEpochs.load(files, folder);
   const state: LogState = {
@@ -61,14 +65,21 @@ export async function loadLog(options: LogOptions): Promise<LogState> {
   };
   const loader = new Loader(state, options, epochs === undefined);
   await loader.load();
-  return state;
+  const { isClean } = loader;
+  return {
+    state,
+    durableOffset: isClean ? state.endOffset : Math.min(options.recoveryPoint, state.endOffset),
+    isClean,
+  };
 }
 
 class Loader {
   readonly #state: LogState;
   readonly #options: LogOptions;
   readonly #pacer: Pacer;
-  readonly #epochsAreLost: boolean;
+  /** Without a checkpoint, or with one that the batches contradict, the epochs are gathered from them. */
+  #epochsAreOff: boolean;
+  #lastClose: LastClose;
   #scannedBytes = 0;
   #truncatedBytes = 0;
   #hasProducers = false;
@@ -78,37 +89,48 @@ class Loader {
     this.#state = state;
     this.#options = options;
     this.#pacer = new Pacer(options.clock);
-    this.#epochsAreLost = epochsAreLost;
+    this.#epochsAreOff = epochsAreLost;
+    this.#lastClose = options.lastClose;
     this.#mayHaveLost = options.lastClose === "machine";
+  }
+
+  get isClean(): boolean {
+    return this.#lastClose === "clean";
   }
 
   async load(): Promise<void> {
     const state = this.#state;
     const names = this.#list();
     if (names === undefined) await this.#makeFolder();
+    // Whoever left the marker could not close in order.
+    if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
     if (this.#findSegments(names ?? [])) await this.#copyPoisoned(names ?? []);
     else this.#addSegment(this.#options.startOffset);
     await this.#walk();
     state.endOffset = state.segments.active.endOffset;
     if (state.startOffset > state.endOffset) this.#restartAt(state.startOffset);
+    if (this.#options.recoveryPoint > state.endOffset) this.#reportMissingEnd(this.#options.recoveryPoint);
     state.startOffset = Math.max(state.startOffset, state.segments.first.baseOffset);
     await this.#loadProducers();
     await this.#settleEpochs(names === undefined);
-    if (this.#truncatedBytes > 0 || this.#options.lastClose !== "clean") this.#reportRecovered();
+    this.#reportRecovered();
   }
 
   /** The names in the folder, without leftovers of an earlier life, which are removed; undefined when there is no folder. */
   #list(): string[] | undefined {
     const { files, folder, readOnly } = this.#state;
     const names = files.list(folder);
-    return readOnly ? names : names?.filter((name) => !this.#removeLeftover(name));
+    return readOnly ? names : names?.filter((name) => !this.#removeLeftover(name, names));
   }
 
-  #removeLeftover(name: string): boolean {
+  #removeLeftover(name: string, names: readonly string[]): boolean {
     const file = parseSegmentFile(name);
-    const isLeftover = isTemporary(name) || file?.state === "deleted" || file?.state === "cleaned";
-    if (isLeftover) this.#state.files.remove(join(this.#state.folder, name));
-    return isLeftover;
+    const isHalf = isTemporary(name) || file?.state === "deleted" || file?.state === "cleaned";
+    // A segment's log goes first when it is deleted, and its indexes say nothing without it. Snapshots stand for themselves.
+    const isOrphan =
+      file?.state === "live" && file.kind !== "snapshot" && !names.includes(segmentFile(file.baseOffset, "log"));
+    if (isHalf || isOrphan) this.#state.files.remove(join(this.#state.folder, name));
+    return isHalf || isOrphan;
   }
 
   async #makeFolder(): Promise<void> {
@@ -129,8 +151,10 @@ class Loader {
     for (const name of names) {
       const file = parseSegmentFile(name);
       if (file?.kind !== "log" || file.state !== "live") continue;
+      const info = this.#state.files.stat(join(this.#state.folder, name));
+      // A reader beside the owner may see a segment go.
+      if (info === undefined) continue;
       const segment = this.#addSegment(file.baseOffset);
-      const info = this.#state.files.stat(segment.path)!;
       segment.size = info.size;
       segment.startedMs = info.modifiedMs;
     }
@@ -146,50 +170,16 @@ class Loader {
     return segment;
   }
 
-  /**
-   * A sync failed here once: pages that the kernel calls clean may be nowhere but in its cache. Everything from the recovery
-   * point on is written again, to new files.
-   */
   async #copyPoisoned(names: string[]): Promise<void> {
-    const { files, folder, readOnly, segments } = this.#state;
-    if (readOnly || !names.includes(POISONED)) return;
-    for (const segment of segments.from(this.#options.recoveryPoint)) await this.#copy(segment);
-    await files.syncFolder(folder);
-    files.remove(join(folder, POISONED));
-    await files.syncFolder(folder);
-  }
-
-  async #copy(segment: Segment): Promise<void> {
-    const { files } = this.#state;
-    const temporary = temporaryPath(segment.path);
-    const source = files.open(segment.path, "read");
-    const target = files.open(temporary, "create");
-    const window = new Uint8Array(1024 * 1024);
-    try {
-      for (let position = 0; position < segment.size; ) {
-        const count = source.read(window, 0, window.length, position);
-        if (count === 0) break;
-        target.write(window, 0, count, position);
-        position += count;
-        if (this.#pacer.isDue) await this.#pacer.rest();
-      }
-      await target.sync();
-    } finally {
-      source.close();
-      target.close();
-    }
-    files.rename(temporary, segment.path);
+    if (this.#state.readOnly || !names.includes(POISONED)) return;
+    await copyPoisoned(this.#state, this.#options.recoveryPoint, this.#pacer);
   }
 
   /** Walks what may not be good: after a clean close the tail of the last segment, else all from the recovery point on. */
   async #walk(): Promise<void> {
     const { segments } = this.#state;
-    const { lastClose, recoveryPoint } = this.#options;
-    if (this.#epochsAreLost && segments.all.length > 1) {
-      for (const segment of segments.all.slice(0, -1)) await this.#gatherEpochs(segment);
-    }
-    if (lastClose === "clean" && this.#walkTail(segments.active)) return;
-    const from = lastClose === "clean" ? segments.active.baseOffset : recoveryPoint;
+    if (this.isClean && (await this.#walkTail(segments.active))) return;
+    const from = this.isClean ? segments.active.baseOffset : this.#options.recoveryPoint;
     for (const segment of segments.from(from)) {
       const isCut = await this.#walkSegment(segment);
       if (isCut) return;
@@ -197,23 +187,26 @@ class Loader {
   }
 
   /** The few batches behind the last index entry of a log that was closed cleanly. False when something is not as it should be. */
-  #walkTail(segment: Segment): boolean {
-    if (segment.size === 0 || this.#epochsAreLost) return segment.size === 0;
+  async #walkTail(segment: Segment): Promise<boolean> {
     const { size } = segment;
+    if (size === 0) {
+      segment.isIndexed = true;
+      segment.isTimeKnown = true;
+      return true;
+    }
     segment.endOffset = Number.POSITIVE_INFINITY;
     ensureIndexes(this.#state, segment);
     const entry = segment.locate(Number.MAX_SAFE_INTEGER);
-    const first = segment.read(entry.position, 1).batches[0];
+    const first = readBatchAt(segment.log, entry.position, size);
     if (first === undefined || !Segment.confirms(entry, first)) return false;
-    const structure = structureIn(
-      this.#state,
-      segment,
-      entry.lastOffset === undefined ? segment.baseOffset : first.baseOffset,
-    );
+    const start = entry.lastOffset === undefined ? segment.baseOffset : first.baseOffset;
+    const structure = structureIn(this.#state, segment, start);
     for (const scanned of scanBatches(segment.log, entry.position, size, structure)) {
       if (isDamage(scanned)) return false;
     }
     segment.endOffset = structure.nextOffset;
+    // Appends go on from its largest timestamp.
+    for (const _ of ensureTimes(this.#state, segment)) if (this.#pacer.isDue) await this.#pacer.rest();
     return true;
   }
 
@@ -222,7 +215,6 @@ class Loader {
     const state = this.#state;
     const { size } = segment;
     segment.forget();
-    markIndexed(segment);
     const structure = structureIn(state, segment, segment.baseOffset);
     for (const scanned of scanBatches(segment.log, 0, size, structure)) {
       if (isDamage(scanned)) {
@@ -230,7 +222,7 @@ class Loader {
         continue;
       }
       this.#hasProducers ||= scanned.producerId >= 0;
-      if (this.#epochsAreLost) state.epochs.assign(scanned.leaderEpoch, scanned.baseOffset);
+      this.#epochsAreOff ||= scanned.leaderEpoch !== state.epochs.at(scanned.baseOffset);
       const { position, sizeInBytes, lastOffset, maxTimestamp } = scanned;
       segment.note(position, sizeInBytes, lastOffset, maxTimestamp, state.config.indexIntervalBytes);
       this.#scannedBytes += sizeInBytes;
@@ -244,23 +236,26 @@ class Loader {
     const state = this.#state;
     const next = state.segments.after(segment);
     segment.size = size;
+    segment.isIndexed = true;
+    segment.isTimeKnown = true;
     if (next === undefined) return false;
     const isTornOff = segment.endOffset < next.baseOffset && !hasGaps(state);
-    if (isTornOff && this.#options.lastClose === "machine" && segment.endOffset >= this.#options.recoveryPoint) {
+    if (isTornOff && this.#lastClose === "machine" && segment.endOffset >= this.#options.recoveryPoint) {
       this.#dropBehind(segment);
       return true;
     }
     segment.endOffset = next.baseOffset;
     segment.seal();
-    if (!state.readOnly) segment.writeIndexes();
+    if (!state.readOnly) writeIfPossible(segment);
     return false;
   }
 
   /** True when the log ends here now. */
   #meetDamage(segment: Segment, damage: Damage, size: number): boolean {
-    const { recoveryPoint, lastClose } = this.#options;
+    const { recoveryPoint } = this.#options;
     const isPastRecoveryPoint = damage.from >= recoveryPoint;
-    const verdict = decide({ lastClose, isPastRecoveryPoint, behind: this.#lookBehind(segment, damage) });
+    const behind = this.#lookBehind(segment, damage);
+    const verdict = decide({ lastClose: this.#lastClose, isPastRecoveryPoint, behind });
     if (verdict !== "cut") this.#reportCorrupt(segment, damage);
     if (verdict === "keep") {
       // The bytes stay where they are: what follows keeps its position.
@@ -269,10 +264,12 @@ class Loader {
     }
     this.#truncatedBytes += size - damage.position;
     this.#mayHaveLost ||= !damage.isZeros;
-    if (verdict !== "cut") this.#keepAside(segment, damage.position, size);
+    if (verdict !== "cut") keepAside(this.#state, segment, damage.position, size);
     this.#dropBehind(segment);
     if (this.#state.readOnly) segment.size = damage.position;
     else segment.truncate(damage.position, segment.endOffset);
+    segment.isIndexed = true;
+    segment.isTimeKnown = true;
     if (verdict === "cutAsideAndResume") this.#resumeAt(Math.max(recoveryPoint, segment.endOffset));
     return true;
   }
@@ -285,70 +282,70 @@ class Loader {
     return damage.isZeros ? "zeros" : "nothing";
   }
 
-  #keepAside(segment: Segment, position: number, size: number): void {
-    const { files, clock, readOnly } = this.#state;
-    if (readOnly) return;
-    const piece = new Uint8Array(size - position);
-    segment.log.read(piece, 0, piece.length, position);
-    const file = files.open(corruptPiece(segment.path, clock.now()), "write");
-    file.write(piece, 0, piece.length, 0);
-    file.close();
-  }
-
-  /** The segments behind `last` do not follow it: those with bytes are kept aside under another name. */
+  /** The segments behind `last` do not follow it. */
   #dropBehind(last: Segment): void {
-    const { segments, files, clock, readOnly } = this.#state;
-    for (const segment of [...segments.all].reverse()) {
+    for (const segment of [...this.#state.segments.all].reverse()) {
       if (segment === last) return;
-      segments.remove(segment);
-      segment.close();
-      this.#truncatedBytes += segment.size;
-      if (readOnly) continue;
-      if (segment.size > 0) files.rename(segment.path, corruptPiece(segment.path, clock.now()));
-      this.#removeFiles(segment);
+      this.#drop(segment);
     }
   }
 
-  #removeFiles(segment: Segment): void {
-    const { files, folder } = this.#state;
-    for (const kind of ["index", "timeindex", "txnindex", "log"] as const) {
-      files.remove(join(folder, segmentFile(segment.baseOffset, kind)));
-    }
+  #drop(segment: Segment): void {
+    this.#truncatedBytes += segment.size;
+    dropSegment(this.#state, segment);
   }
 
   /** The log goes on behind what was lost, in a segment of its own. */
   #resumeAt(offset: number): void {
-    const { segments } = this.#state;
-    const { active } = segments;
+    const { active } = this.#state.segments;
     if (offset === active.endOffset) return;
-    active.seal();
-    if (!this.#state.readOnly) active.writeIndexes();
-    active.endOffset = offset;
-    markIndexed(this.#addSegment(offset));
+    if (active.size === 0) {
+      this.#drop(active);
+    } else {
+      active.seal();
+      if (!this.#state.readOnly) writeIfPossible(active);
+      active.endOffset = offset;
+    }
+    this.#addEmpty(offset);
   }
 
   /** The log start is known to be past everything that is left: there is nothing to read, and no offset is used again. */
   #restartAt(offset: number): void {
-    const { segments, readOnly } = this.#state;
-    for (const segment of [...segments.all]) {
-      segments.remove(segment);
-      segment.close();
-      if (!readOnly) this.#removeFiles(segment);
-    }
-    markIndexed(this.#addSegment(offset));
+    for (const segment of this.#state.segments.all) this.#drop(segment);
+    this.#addEmpty(offset);
+  }
+
+  #addEmpty(offset: number): void {
+    const segment = this.#addSegment(offset);
+    segment.isIndexed = true;
+    segment.isTimeKnown = true;
     this.#state.endOffset = offset;
   }
 
-  async #gatherEpochs(segment: Segment): Promise<void> {
-    for (const batch of scanBatches(
-      segment.log,
-      0,
-      segment.size,
-      structureIn(this.#state, segment, segment.baseOffset),
-    )) {
-      if (!isDamage(batch)) this.#state.epochs.assign(batch.leaderEpoch, batch.baseOffset);
-      if (this.#pacer.isDue) await this.#pacer.rest();
+  /** Everything up to the recovery point was synced: what is not there, the last segments perhaps, was taken away. */
+  #reportMissingEnd(recoveryPoint: number): void {
+    const { topic, partition, endOffset, segments, report } = this.#state;
+    const { path, size } = segments.active;
+    const reason = "the end of the log is missing";
+    const where = { topic, partition, file: nameOf(path), position: size };
+    report({ kind: "corrupt", ...where, from: endOffset, to: recoveryPoint, reason });
+    this.#mayHaveLost = true;
+    this.#resumeAt(recoveryPoint);
+  }
+
+  /** The epochs as the batches have them. */
+  async #gatherEpochs(): Promise<LeaderEpochs> {
+    const state = this.#state;
+    const epochs = new LeaderEpochs();
+    const unknown = new LeaderEpochs();
+    for (const segment of state.segments.all) {
+      const structure = structureIn(state, segment, segment.baseOffset, unknown);
+      for (const batch of scanBatches(segment.log, 0, segment.size, structure)) {
+        if (!isDamage(batch)) epochs.assign(batch.leaderEpoch, batch.baseOffset);
+        if (this.#pacer.isDue) await this.#pacer.rest();
+      }
     }
+    return epochs;
   }
 
   async #loadProducers(): Promise<void> {
@@ -367,23 +364,27 @@ class Loader {
 
   /** Whether no producer has written since that snapshot, as far as the walk has seen everything behind it. */
   #isUntouched(snapshot: { producers: ProducerState; offset: number }): boolean {
-    if (this.#options.lastClose === "clean" || this.#hasProducers || !snapshot.producers.isEmpty) return false;
+    if (this.isClean || this.#hasProducers || !snapshot.producers.isEmpty) return false;
     return snapshot.offset >= this.#state.segments.floor(this.#options.recoveryPoint).baseOffset;
   }
 
   async #settleEpochs(isNew: boolean): Promise<void> {
-    const { epochs, endOffset, startOffset, readOnly, files, folder } = this.#state;
+    const state = this.#state;
+    const { endOffset, startOffset, readOnly, files, folder } = state;
+    if (this.#epochsAreOff) state.epochs = await this.#gatherEpochs();
+    const { epochs } = state;
     const isFirst = epochs.isEmpty;
     if (isFirst) epochs.assign(0, startOffset);
-    const rises = this.#mayHaveLost && !isNew && !readOnly;
+    // An epoch that begins past the end: the log was cut back, and its owner did not get to say so.
+    const mayHaveLost = this.#mayHaveLost || epochs.latestStart > endOffset;
+    const rises = mayHaveLost && !isNew && !readOnly;
     if (rises) epochs.raise(endOffset);
-    if (!readOnly && (isFirst || rises || this.#epochsAreLost)) await epochs.save(files, folder);
+    if (!readOnly && (isFirst || rises || this.#epochsAreOff)) await epochs.save(files, folder);
   }
 
   #reportRecovered(): void {
     const { topic, partition, endOffset, report } = this.#state;
-    const { lastClose } = this.#options;
-    if (lastClose === "clean" && this.#truncatedBytes === 0) return;
+    if (this.isClean && this.#truncatedBytes === 0) return;
     report({
       kind: "recovered",
       topic,

@@ -5,18 +5,18 @@
  * last few places are remembered. Otherwise the offset index says where to start, and its entry is held against the batch
  * it names.
  */
-
-import { VarveError } from "../errors.ts";
+import { hasCode, VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
-import { COLUMNS, OFFSET_DELTA } from "../format/record.ts";
-import { corruptError, type LogState, structureIn } from "./log-state.ts";
-import { type Damage, isDamage, scanBatches } from "./scan.ts";
+import { COLUMNS, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
+import { readBatchAt } from "./chunk.ts";
+import { corruptError, hasGaps, type LogState, structureIn } from "./log-state.ts";
+import { type Damage, isDamage, misfitIn, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
-import { confirmsTime, ensureIndexes, rebuildIndexes } from "./segment-index.ts";
+import { confirmsTime, ensureIndexes, ensureTimes, rebuildIndexes } from "./segment-index.ts";
 import type { Structure } from "./structure.ts";
 
-/** Where a reader may go on. */
+/** Where a reader may go on. It moves as it is read from; a remembered one is copied first. */
 interface Place {
   segment: Segment;
   position: number;
@@ -31,7 +31,7 @@ const SEEK_BYTES = 8 * 1024;
 export class LogReader {
   readonly #state: LogState;
   /** Next offset → where it stands. */
-  readonly #places = new Map<number, Place>();
+  #places: Map<number, Place> | undefined;
 
   constructor(state: LogState) {
     this.#state = state;
@@ -39,7 +39,7 @@ export class LogReader {
 
   /** Something was cut or deleted: remembered places may be gone. */
   forget(): void {
-    this.#places.clear();
+    this.#places = undefined;
   }
 
   /**
@@ -52,24 +52,24 @@ export class LogReader {
     if (!(offset >= startOffset && offset <= endOffset)) throw this.#outOfRange(offset);
     const end = Math.min(limit, endOffset);
     if (offset >= end) return [];
-    let place: Place | undefined = this.#places.get(offset) ?? this.#seek(segments.floor(offset), offset);
-    while (place !== undefined) {
+    let place = this.#recall(offset) ?? this.#seek(segments.floor(offset), offset);
+    for (;;) {
       const batches = this.#readAt(place, offset, maxBytes, end);
       if (batches.length > 0) return batches;
       const next = segments.after(place.segment);
-      if (next === undefined || next.baseOffset >= end) return [];
       this.#checkNothingMissing(place, next, offset);
-      place = { segment: next, position: 0, structure: structureIn(this.#state, next, next.baseOffset) };
+      if (next === undefined || next.baseOffset >= end) return [];
+      place = this.#atStart(next);
     }
-    return [];
   }
 
   /** The first record at or behind `startOffset` whose timestamp is at least `timestamp`. */
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     for (const segment of this.#state.segments.all) {
       if (segment.endOffset <= this.#state.startOffset || segment.size === 0) continue;
-      ensureIndexes(this.#state, segment);
-      if (segment.maxTimestamp < timestamp) continue;
+      if (!segment.isTimeKnown) for (const _ of ensureTimes(this.#state, segment));
+      // Where no batch has a timestamp, or none that can be told, the largest is -1.
+      if (segment.maxTimestamp < timestamp && timestamp >= 0) continue;
       const found = this.#searchTimestamp(segment, timestamp);
       if (found !== undefined) return found;
     }
@@ -93,18 +93,18 @@ export class LogReader {
     const wanted: Batch[] = [];
     let bytesLeft = maxBytes;
     while (place.position < segment.size && (wanted.length === 0 || bytesLeft > 0)) {
-      const { batches, next, problem } = segment.read(place.position, Math.max(bytesLeft, SEEK_BYTES));
-      bytesLeft -= next - place.position;
-      for (let i = 0; i < batches.length; i++) {
-        const batch = batches[i];
-        if (structure.problem(batch, batches[i + 1]) !== undefined)
+      const chunk = segment.read(place.position, Math.max(bytesLeft, SEEK_BYTES));
+      bytesLeft -= chunk.next - place.position;
+      for (let i = 0; i < chunk.batches.length; i++) {
+        const batch = chunk.batches[i];
+        if (misfitIn(segment.log, chunk, i, segment.size, structure) !== undefined)
           return this.#meetDamage(place, offset, maxBytes, end, wanted);
         if (batch.baseOffset >= end) return this.#remember(place, wanted);
         structure.accept(batch);
         place.position = batch.position + batch.sizeInBytes;
         if (batch.lastOffset >= offset) wanted.push(batch);
       }
-      if (problem !== undefined) return this.#meetDamage(place, offset, maxBytes, end, wanted);
+      if (chunk.problem !== undefined) return this.#meetDamage(place, offset, maxBytes, end, wanted);
       if (wanted.length > 0) break;
     }
     return this.#remember(place, wanted);
@@ -123,9 +123,18 @@ export class LogReader {
       if (offset < to) throw this.#corrupt(segment, scanned, Math.max(scanned.from, this.#state.startOffset), to);
       if (scanned.resume === undefined) break;
       structure.skipTo(scanned.resume.offset);
-      return this.#readAt({ segment, position: scanned.resume.position, structure }, offset, maxBytes, end);
+      place.position = scanned.resume.position;
+      return this.#readAt(place, offset, maxBytes, end);
     }
+    // Nothing good is left here, and `offset` lies behind it.
+    place.position = segment.size;
+    structure.skipTo(offset);
     return [];
+  }
+
+  #recall(offset: number): Place | undefined {
+    const place = this.#places?.get(offset);
+    return place && { ...place, structure: place.structure.copy() };
   }
 
   #remember(place: Place, wanted: Batch[]): Batch[] {
@@ -133,6 +142,7 @@ export class LogReader {
     if (last === undefined) return wanted;
     const isSealedEnd = place.position >= place.segment.size && place.segment !== this.#state.segments.active;
     if (isSealedEnd) return wanted;
+    this.#places ??= new Map();
     if (this.#places.size >= REMEMBERED_PLACES) this.#places.delete(this.#places.keys().next().value!);
     this.#places.set(last.nextOffset, place);
     return wanted;
@@ -141,23 +151,25 @@ export class LogReader {
   /** Where to start reading for `offset`: at the nearest indexed batch before it. */
   #seek(segment: Segment, offset: number): Place {
     ensureIndexes(this.#state, segment);
-    const entry = segment.locate(offset);
-    if (entry.lastOffset === undefined) return this.#atStart(segment);
-    const batch = segment.read(entry.position, SEEK_BYTES).batches[0];
-    if (Segment.confirms(entry, batch)) {
-      const structure = structureIn(this.#state, segment, batch!.baseOffset);
-      return { segment, position: entry.position, structure };
-    }
-    if (batch === undefined) return this.#atStart(segment);
+    const place = this.#nearest(segment, offset);
+    if (place !== undefined) return place;
     rebuildIndexes(this.#state, segment);
-    return this.#seekRebuilt(segment, offset);
+    return this.#nearest(segment, offset) ?? this.#atStart(segment);
   }
 
-  #seekRebuilt(segment: Segment, offset: number): Place {
-    const entry = segment.locate(offset);
-    const batch = entry.lastOffset === undefined ? undefined : segment.read(entry.position, SEEK_BYTES).batches[0];
-    if (batch === undefined || !Segment.confirms(entry, batch)) return this.#atStart(segment);
-    return { segment, position: entry.position, structure: structureIn(this.#state, segment, batch.baseOffset) };
+  /** By the last entry that names a good batch; undefined when one names another batch than the one that is there. */
+  #nearest(segment: Segment, offset: number): Place | undefined {
+    for (let before = offset; ; ) {
+      const entry = segment.locate(before);
+      if (entry.lastOffset === undefined) return this.#atStart(segment);
+      const batch = readBatchAt(segment.log, entry.position, segment.size);
+      if (batch !== undefined) {
+        if (!Segment.confirms(entry, batch)) return undefined;
+        return { segment, position: entry.position, structure: structureIn(this.#state, segment, batch.baseOffset) };
+      }
+      // The batch itself is damaged: the entry before will do.
+      before = entry.lastOffset - 1;
+    }
   }
 
   #atStart(segment: Segment): Place {
@@ -165,12 +177,13 @@ export class LogReader {
   }
 
   #searchTimestamp(segment: Segment, timestamp: number): { offset: number; timestamp: number } | undefined {
-    let entry = segment.locateTimestamp(timestamp);
-    if (entry !== undefined && !confirmsTime(segment, entry)) {
+    ensureIndexes(this.#state, segment);
+    let start = segment.timeBefore(timestamp);
+    if (start !== undefined && !confirmsTime(segment, start)) {
       rebuildIndexes(this.#state, segment);
-      entry = segment.locateTimestamp(timestamp);
+      start = segment.timeBefore(timestamp);
     }
-    const place = entry === undefined ? this.#atStart(segment) : this.#seek(segment, entry.offset);
+    const place = start === undefined ? this.#atStart(segment) : this.#seek(segment, start.offset);
     for (const batch of scanBatches(segment.log, place.position, segment.size, place.structure)) {
       if (isDamage(batch) || batch.isControl || batch.maxTimestamp < timestamp) continue;
       const found = this.#searchBatch(batch, timestamp);
@@ -180,7 +193,9 @@ export class LogReader {
   }
 
   #searchBatch(batch: Batch, timestamp: number): { offset: number; timestamp: number } | undefined {
-    const { count, rows, timestampDeltas } = batch.records(MAX_UNPACKED_BYTES);
+    const table = readableRecords(batch);
+    if (table === undefined) return undefined;
+    const { count, rows, timestampDeltas } = table;
     for (let i = 0; i < count; i++) {
       const offset = batch.baseOffset + rows[i * COLUMNS + OFFSET_DELTA];
       const at =
@@ -190,12 +205,13 @@ export class LogReader {
     return undefined;
   }
 
-  /** Between two segments no offset may be missing, unless compaction took it. */
-  #checkNothingMissing(place: Place, next: Segment, offset: number): void {
+  /** Between two segments, and behind the last one, no offset may be missing, unless compaction took it. */
+  #checkNothingMissing(place: Place, next: Segment | undefined, offset: number): void {
     const from = place.structure.nextOffset;
-    if (this.#state.config.cleanupPolicy !== "delete" || from >= next.baseOffset || offset >= next.baseOffset) return;
+    const to = next?.baseOffset ?? this.#state.endOffset;
+    if (hasGaps(this.#state) || place.position < place.segment.size || from >= to || offset >= to) return;
     const reason = "no segment holds them";
-    throw corruptError(this.#state, place.segment, { from, to: next.baseOffset, position: place.segment.size, reason });
+    throw corruptError(this.#state, place.segment, { from, to, position: place.segment.size, reason });
   }
 
   #corrupt(segment: Segment, damage: Damage, from: number, to: number): VarveError {
@@ -209,5 +225,15 @@ export class LogReader {
       `${topic}-${partition} has the offsets ${startOffset} to ${endOffset}, not ${offset}`,
       { topic, partition, offset },
     );
+  }
+}
+
+/** Undefined where the records are not what the header says, in spite of a good checksum: whoever reads them is told. */
+function readableRecords(batch: Batch): RecordTable | undefined {
+  try {
+    return batch.records(MAX_UNPACKED_BYTES);
+  } catch (error) {
+    if (hasCode(error, "VARVE_CORRUPT")) return undefined;
+    throw error;
   }
 }

@@ -73,8 +73,9 @@ export function limitOf(state: LogState, segment: Segment): number {
 }
 
 /** What the batches from `nextOffset` on, inside that segment, must look like. */
-export function structureIn(state: LogState, segment: Segment, nextOffset: number): Structure {
-  return new Structure(nextOffset, hasGaps(state), limitOf(state, segment), state.epochs);
+export function structureIn(state: LogState, segment: Segment, nextOffset: number, epochs = state.epochs): Structure {
+  const known = epochs.isEmpty ? undefined : epochs;
+  return new Structure(nextOffset, hasGaps(state), limitOf(state, segment), known);
 }
 
 export interface Damaged {

@@ -12,18 +12,26 @@ import type { LogState } from "./log-state.ts";
 import { join, POISONED } from "./paths.ts";
 import type { Segment } from "./segment.ts";
 
+/** What is not on the disk yet. */
+interface Work {
+  /** With bytes that were not synced, in the order of the log. */
+  segments: Segment[];
+  isFolderDirty: boolean;
+}
+
 export class LogSync {
   /** Everything before this offset is on the disk. */
   durableOffset: number;
   poisoned: VarveError | undefined;
   readonly #state: LogState;
-  /** Segments with bytes that were not synced yet, in the order of the log. */
-  #dirty: Segment[] = [];
-  #folderIsDirty = false;
+  #work: Work = { segments: [], isFolderDirty: false };
+  /** What the running sync has taken on: not on the disk before it ends. */
+  #taken: Work | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   /** How far the running sync reaches. */
   #target = 0;
+  #isClosed = false;
 
   constructor(state: LogState, durableOffset: number) {
     this.#state = state;
@@ -32,28 +40,38 @@ export class LogSync {
 
   /** Bytes were written to the segment. */
   touch(segment: Segment): void {
-    if (this.#dirty[this.#dirty.length - 1] !== segment) this.#dirty.push(segment);
+    const { segments } = this.#work;
+    if (segments[segments.length - 1] !== segment) segments.push(segment);
   }
 
   /** A file was made, renamed or removed. */
   touchFolder(): void {
-    this.#folderIsDirty = true;
+    this.#work.isFolderDirty = true;
   }
 
-  /** The end moved back, or the segment is gone. */
+  /** The end moved back, or segments are gone. */
   forget(endOffset: number): void {
-    this.#dirty = this.#dirty.filter((segment) => this.#state.segments.all.includes(segment));
+    this.#work.segments = this.#work.segments.filter((segment) => !segment.isClosed);
     this.#target = Math.min(this.#target, endOffset);
     this.durableOffset = Math.min(this.durableOffset, endOffset);
+  }
+
+  /** The files are let go. Who waits for a sync learns that it may not have come about. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** What was appended before this call is durable when it resolves. */
   flush(): Promise<void> {
     if (this.poisoned) return Promise.reject(this.poisoned);
     if (this.#running === undefined) {
-      if (this.#dirty.length === 0 && !this.#folderIsDirty) return Promise.resolve();
+      if (this.#work.segments.length === 0 && !this.#work.isFolderDirty) {
+        this.durableOffset = this.#state.endOffset;
+        return Promise.resolve();
+      }
       this.#running = this.#sync().finally(() => {
         this.#running = undefined;
+        this.#taken = undefined;
       });
       return this.#running;
     }
@@ -64,38 +82,61 @@ export class LogSync {
     return this.#next;
   }
 
-  /** The same at once, on the calling thread. */
+  /** The same at once, on the calling thread: what a running sync is about, too. */
   flushNow(): void {
     if (this.poisoned) throw this.poisoned;
     const { files, folder, endOffset } = this.#state;
+    const work = this.#work;
+    this.#work = { segments: [], isFolderDirty: false };
     try {
-      for (const segment of this.#dirty) segment.log.syncNow();
-      if (this.#folderIsDirty) files.syncFolderNow(folder);
+      for (const segment of [...(this.#taken?.segments ?? []), ...work.segments]) {
+        if (segment.isClosed) continue;
+        segment.log.syncNow();
+        this.#release(segment);
+      }
+      if (work.isFolderDirty || this.#taken?.isFolderDirty) files.syncFolderNow(folder);
     } catch (error) {
       throw this.#poison(error);
     }
-    this.#dirty = [];
-    this.#folderIsDirty = false;
     this.durableOffset = endOffset;
   }
 
   async #sync(): Promise<void> {
-    const { endOffset, segments, files, folder } = this.#state;
-    const dirty = this.#dirty;
-    const folderIsDirty = this.#folderIsDirty;
+    const { endOffset, files, folder } = this.#state;
+    const work = this.#work;
+    this.#taken = work;
+    this.#work = { segments: [], isFolderDirty: false };
     this.#target = endOffset;
-    this.#dirty = [];
-    this.#folderIsDirty = false;
     try {
-      for (const segment of dirty) {
+      for (const segment of work.segments) {
+        // Deleted meanwhile; nothing of it is left to be durable.
+        if (segment.isClosed) continue;
         await segment.log.sync();
-        if (segment !== segments.active) await segment.syncIndexes();
+        if (this.#isSealed(segment)) await segment.syncIndexes();
+        this.#release(segment);
       }
-      if (folderIsDirty) await files.syncFolder(folder);
+      if (work.isFolderDirty && !this.#isClosed) await files.syncFolder(folder);
     } catch (error) {
       throw this.#poison(error);
     }
+    if (this.#isClosed) throw this.#closedError();
     this.durableOffset = Math.max(this.durableOffset, this.#target);
+  }
+
+  #isSealed(segment: Segment): boolean {
+    return segment !== this.#state.segments.active && !segment.isClosed;
+  }
+
+  #release(segment: Segment): void {
+    if (this.#isSealed(segment)) segment.releaseIndexes();
+  }
+
+  #closedError(): VarveError {
+    const { topic, partition } = this.#state;
+    return new VarveError("VARVE_CLOSED", `${topic}-${partition} was closed before the sync ended`, {
+      topic,
+      partition,
+    });
   }
 
   #poison(cause: unknown): VarveError {

@@ -15,11 +15,11 @@ import { LogReader } from "./log-reader.ts";
 import type { LogConfig, LogState } from "./log-state.ts";
 import { structureIn } from "./log-state.ts";
 import { LogSync } from "./log-sync.ts";
-import { join, SEGMENT_FILES, segmentFile } from "./paths.ts";
 import { expiredSegments } from "./retention.ts";
+import { addSegment, beginSegment, deleteSegment, rollSegment, sealSegment } from "./roll.ts";
 import { isDamage, scanBatches } from "./scan.ts";
-import { MAX_SEGMENT_BYTES, Segment } from "./segment.ts";
-import { markIndexed, rebuildIndexes } from "./segment-index.ts";
+import { MAX_SEGMENT_BYTES, type Segment } from "./segment.ts";
+import { rebuildIndexes } from "./segment-index.ts";
 import type { SequenceVerdict } from "./sequences.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
 import { AbortedTransactions, replay } from "./transactions.ts";
@@ -33,23 +33,23 @@ export class Log {
   readonly #sync: LogSync;
   readonly #aborted: AbortedTransactions;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   /** Opens the folder, recovering what the last owner left; makes it when it is missing. */
   static async open(options: LogOptions): Promise<Log> {
-    const state = await loadLog(options);
-    const durableOffset =
-      options.lastClose === "clean" ? state.endOffset : Math.min(options.recoveryPoint, state.endOffset);
-    return new Log(state, durableOffset);
+    const { state, durableOffset, isClean } = await loadLog(options);
+    return new Log(state, durableOffset, isClean);
   }
 
-  private constructor(state: LogState, durableOffset: number) {
+  /** Where the last close was not clean, what recovery has walked it may have changed: cut, or given new indexes. */
+  private constructor(state: LogState, durableOffset: number, isClean: boolean) {
     this.#state = state;
     this.#reader = new LogReader(state);
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
-    if (!state.readOnly && durableOffset < state.endOffset) {
-      for (const segment of state.segments.from(durableOffset)) if (segment.size > 0) this.#sync.touch(segment);
-      this.#sync.touchFolder();
+    if (!state.readOnly && !isClean) {
+      for (const segment of state.segments.from(durableOffset - 1)) if (segment.size > 0) this.#sync.touch(segment);
+      if (durableOffset < state.endOffset) this.#sync.touchFolder();
     }
   }
 
@@ -106,7 +106,7 @@ export class Log {
     const baseOffset = state.endOffset;
     const lastOffset = baseOffset + recordCount - 1;
     const segment = this.#segmentFor(size, lastOffset);
-    if (segment.size === 0) this.#begin(segment);
+    if (segment.size === 0) beginSegment(this.#state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
     segment.append(bytes, start, size, lastOffset, maxTimestamp, state.config.indexIntervalBytes);
     this.#sync.touch(segment);
@@ -154,7 +154,7 @@ export class Log {
 
   /** What was appended before the call is durable when it resolves. Concurrent callers share one sync. */
   flush(): Promise<void> {
-    return this.#sync.flush();
+    return this.#isClosed ? Promise.reject(this.#closedError()) : this.#sync.flush();
   }
 
   flushNow(): void {
@@ -165,41 +165,61 @@ export class Log {
   /** Begins a new segment, unless the active one is empty. */
   roll(): void {
     this.#checkWritable();
-    if (this.#state.segments.active.size > 0) this.#roll();
+    if (this.#state.segments.active.size > 0) rollSegment(this.#state, this.#sync);
   }
 
   /**
    * Cuts the log back to the batch boundary at or before `offset`: the batch that holds it goes, and all behind. Returns the
-   * new end.
+   * new end. The leader epoch rises, so that an offset used again can be told apart. A recovery point that lies behind the new
+   * end must be lowered by the caller first: after a crash the log would be found to lack its end.
    */
   truncateTo(offset: number): number {
     this.#checkWritable();
     const state = this.#state;
+    const { segments, files, folder } = state;
     if (offset >= state.endOffset) return state.endOffset;
-    const last = state.segments.floor(Math.max(offset, state.segments.first.baseOffset));
-    for (const segment of [...state.segments.all].reverse()) {
-      if (segment === last) break;
-      this.#delete(segment);
+    const last = segments.floor(Math.max(offset, segments.first.baseOffset));
+    try {
+      // First what speaks of the records that go, so that nothing does afterwards.
+      for (const at of listSnapshots(files, folder)) if (at > offset) removeSnapshot(state, at);
+      for (const segment of [...segments.all].reverse()) {
+        if (segment === last) break;
+        deleteSegment(this.#state, segment);
+      }
+      this.#cut(last, offset);
+    } finally {
+      state.endOffset = segments.active.endOffset;
+      state.startOffset = Math.min(state.startOffset, state.endOffset);
+      state.epochs.raise(state.endOffset);
+      this.#forget();
     }
-    this.#cut(last, offset);
-    state.endOffset = last.endOffset;
-    state.startOffset = Math.min(state.startOffset, state.endOffset);
+    state.epochs.saveNow(files, folder);
     this.#reloadProducers();
-    this.#forget();
     return state.endOffset;
   }
 
-  /** Drops everything; the log goes on at `offset`. */
+  /** Drops everything; the log goes on at `offset`. Where that is before the end, the leader epoch rises: see truncateTo. */
   truncateFullyAndStartAt(offset: number): void {
     this.#checkWritable();
     const state = this.#state;
-    for (const segment of [...state.segments.all].reverse()) this.#delete(segment);
-    for (const at of listSnapshots(state.files, state.folder)) removeSnapshot(state, at);
-    this.#add(offset);
-    state.startOffset = offset;
-    state.endOffset = offset;
+    const { segments, files, folder } = state;
+    const isBack = offset < state.endOffset;
+    const old = [...segments.all];
+    try {
+      for (const at of listSnapshots(files, folder)) removeSnapshot(state, at);
+      // Going on, the new segment is there before the old ones go; going back, its offsets are still theirs.
+      if (!isBack && segments.active.baseOffset < offset) addSegment(this.#state, this.#sync, offset);
+      for (const segment of isBack ? old.reverse() : old)
+        if (isBack || segment.baseOffset < offset) deleteSegment(this.#state, segment);
+    } finally {
+      if (segments.all.length === 0) addSegment(this.#state, this.#sync, offset);
+      state.endOffset = segments.active.endOffset;
+      state.startOffset = Math.min(Math.max(offset, segments.first.baseOffset), state.endOffset);
+      if (isBack) state.epochs.raise(state.endOffset);
+      this.#forget();
+    }
+    if (isBack) state.epochs.saveNow(files, folder);
     this.#reloadProducers();
-    this.#forget();
   }
 
   /** Raises the log start to `offset` and deletes the segments that lie wholly before it. Returns the new start. */
@@ -210,17 +230,14 @@ export class Log {
     if (offset <= state.startOffset) return state.startOffset;
     if (offset === state.endOffset) this.roll();
     state.startOffset = offset;
-    for (const segment of [...state.segments.all]) {
-      if (segment === state.segments.active || segment.endOffset > offset) break;
-      this.#delete(segment);
-    }
-    this.#forget();
+    this.#deleteExpired();
     return offset;
   }
 
   /** One retention pass. Returns how many segments it deleted; `limit` bounds them, since each takes the disk a while. */
   retain(limit = Number.POSITIVE_INFINITY): number {
     this.#checkWritable();
+    this.#deleteExpired();
     let count = 0;
     for (const segment of expiredSegments(this.#state)) {
       if (count >= limit) break;
@@ -230,30 +247,57 @@ export class Log {
     return count;
   }
 
-  /** Makes all durable and leaves the folder as Kafka's tools expect it. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    const state = this.#state;
-    if (!state.readOnly && this.poisoned === undefined) {
-      await this.flush();
-      await this.#finish();
-    }
-    this.closeNow();
+  /**
+   * Makes all durable and leaves the folder as Kafka's tools expect it. Appends and reads are refused from the call on. When it
+   * rejects, the files are let go all the same, and the next open has to recover.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** Lets go of the files and leaves them as they are, as the death of the process would. */
   closeNow(): void {
+    this.#release();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const segment of this.#state.segments.all) segment.close();
+    try {
+      if (!this.#state.readOnly && this.poisoned === undefined) {
+        await this.#sync.flush();
+        await this.#finish();
+      }
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+    const error = this.#release();
+    if (error !== undefined && this.poisoned === undefined) throw error;
+  }
+
+  /** Returns the first error of a file that had one to tell. */
+  #release(): unknown {
+    let first: unknown;
+    this.#isClosed = true;
+    this.#sync.close();
+    for (const segment of this.#state.segments.all) {
+      try {
+        segment.close();
+      } catch (error) {
+        first ??= error;
+      }
+    }
+    return first;
   }
 
   async #finish(): Promise<void> {
     const state = this.#state;
     const { active } = state.segments;
     if (active.size === 0 && state.endOffset === 0) return;
-    if (active.size === 0) this.#begin(active);
-    active.seal();
-    active.writeIndexes();
+    if (active.size === 0) beginSegment(this.#state, this.#sync, active);
+    sealSegment(this.#state, active);
     await active.syncIndexes();
     writeSnapshot(state, state.endOffset);
     this.#removeStraySnapshots();
@@ -262,7 +306,7 @@ export class Log {
 
   #segmentFor(size: number, lastOffset: number): Segment {
     const { active } = this.#state.segments;
-    return active.size > 0 && this.#isRollDue(active, size, lastOffset) ? this.#roll() : active;
+    return active.size > 0 && this.#isRollDue(active, size, lastOffset) ? rollSegment(this.#state, this.#sync) : active;
   }
 
   #isRollDue(active: Segment, size: number, lastOffset: number): boolean {
@@ -273,35 +317,6 @@ export class Log {
       lastOffset - active.baseOffset > offsetIndex.MAX_RELATIVE ||
       this.#state.clock.now() - active.startedMs >= segmentMs
     );
-  }
-
-  /** Seals the active segment and begins the next one. Nothing is lost if a step fails: the next append tries again. */
-  #roll(): Segment {
-    const state = this.#state;
-    const { active } = state.segments;
-    const next = new Segment(state.files, state.folder, state.endOffset, true);
-    this.#begin(next);
-    active.seal();
-    active.writeIndexes();
-    writeSnapshot(state, state.endOffset);
-    state.segments.add(next);
-    markIndexed(next);
-    return next;
-  }
-
-  #add(baseOffset: number): Segment {
-    const segment = new Segment(this.#state.files, this.#state.folder, baseOffset, true);
-    this.#begin(segment);
-    this.#state.segments.add(segment);
-    markIndexed(segment);
-    return segment;
-  }
-
-  /** The segment gets its file. */
-  #begin(segment: Segment): void {
-    segment.log.size();
-    segment.startedMs = this.#state.clock.now();
-    this.#sync.touchFolder();
   }
 
   #noteProducer(segment: Segment, bytes: Uint8Array, at: number): void {
@@ -322,6 +337,7 @@ export class Log {
     }
     segment.truncate(position, endOffset);
     rebuildIndexes(this.#state, segment);
+    this.#sync.touch(segment);
   }
 
   #reloadProducers(): void {
@@ -339,11 +355,16 @@ export class Log {
     this.#sync.touchFolder();
   }
 
-  #delete(segment: Segment): void {
-    const { files, folder, segments } = this.#state;
-    segments.remove(segment);
-    segment.close();
-    for (const kind of SEGMENT_FILES) files.remove(join(folder, segmentFile(segment.baseOffset, kind)));
+  /** The segments that lie wholly before the log start; also those that an earlier owner did not get to. */
+  #deleteExpired(): void {
+    const { segments } = this.#state;
+    const isExpired = (segment: Segment) => segment !== segments.active && segment.endOffset <= this.#state.startOffset;
+    if (!isExpired(segments.first)) return;
+    try {
+      while (isExpired(segments.first)) deleteSegment(this.#state, segments.first);
+    } finally {
+      this.#forget();
+    }
   }
 
   /** Snapshots that no segment begins at, older than the newest: an earlier close left them. */
@@ -356,8 +377,7 @@ export class Log {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed)
-      throw new VarveError("VARVE_CLOSED", `${this.topic}-${this.partition} is closed`, this.#place());
+    if (this.#isClosed) throw this.#closedError();
   }
 
   #checkWritable(): void {
@@ -370,6 +390,10 @@ export class Log {
 
   #place(): { topic: string; partition: number } {
     return { topic: this.topic, partition: this.partition };
+  }
+
+  #closedError(): VarveError {
+    return new VarveError("VARVE_CLOSED", `${this.topic}-${this.partition} is closed`, this.#place());
   }
 
   #tooLarge(size: number): VarveError {

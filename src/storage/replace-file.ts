@@ -27,6 +27,26 @@ export async function replaceFile(files: Files, path: string, bytes: Uint8Array)
   }
 }
 
+/** The same on the calling thread, for a path that nobody else replaces meanwhile. */
+export function replaceFileNow(files: Files, path: string, bytes: Uint8Array): void {
+  const temporary = temporaryPath(path);
+  try {
+    files.remove(temporary);
+    const file = files.open(temporary, "create");
+    try {
+      file.write(bytes, 0, bytes.length, 0);
+      file.syncNow();
+    } finally {
+      file.close();
+    }
+    files.rename(temporary, path);
+  } catch (error) {
+    removeQuietly(files, temporary);
+    throw error;
+  }
+  files.syncFolderNow(parentOf(path));
+}
+
 async function replaceNow(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = temporaryPath(path);
   try {

@@ -3,8 +3,10 @@
  * bears them out, and otherwise made again from the log.
  *
  * An index cannot lead to wrong bytes, because each entry that is used is held against the batch it names. What is checked
- * here is that the last entries are true and that none is missing behind them.
+ * here is that the last entries are true and that none is missing behind them. For the largest timestamp of a segment, by
+ * which a search passes it over, all behind the last time entry but one is walked: that one may itself be what is wrong.
  */
+import { VarveError } from "../errors.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import * as timeIndex from "../format/time-index.ts";
 import { readChunk } from "./chunk.ts";
@@ -12,34 +14,50 @@ import { type LogState, structureIn } from "./log-state.ts";
 import { isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 
-const indexed = new WeakSet<Segment>();
-
-/** The indexes of the segment are in memory and complete after this. */
+/** The offset index of the segment is in memory and complete after this. */
 export function ensureIndexes(state: LogState, segment: Segment): void {
-  if (indexed.has(segment)) return;
-  indexed.add(segment);
+  if (segment.isIndexed) return;
+  segment.isIndexed = true;
   if (!load(segment) || !isBorneOut(segment, state.config.indexIntervalBytes)) rebuildIndexes(state, segment);
 }
 
-/** The segment was written, or scanned, from its first byte on by this process. */
-export function markIndexed(segment: Segment): void {
-  indexed.add(segment);
+/** The segment's `maxTimestamp`, and so its time index, is known to be true after this. Yields now and then for a pause. */
+export function* ensureTimes(state: LogState, segment: Segment): Generator<void> {
+  ensureIndexes(state, segment);
+  if (segment.isTimeKnown) return;
+  const isTrue = yield* isTimeBorneOut(segment);
+  if (isTrue) segment.isTimeKnown = true;
+  else rebuildIndexes(state, segment);
 }
 
 /** Makes both indexes anew by a walk over the log; damage is left out. Writes them where the log may be written. */
 export function rebuildIndexes(state: LogState, segment: Segment): void {
   const { size, endOffset } = segment;
   const interval = state.config.indexIntervalBytes;
-  indexed.add(segment);
   segment.forget();
-  for (const batch of scanBatches(segment.log, 0, size, structureIn(state, segment, segment.baseOffset))) {
-    if (!isDamage(batch))
-      segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxTimestamp, interval);
+  try {
+    for (const batch of scanBatches(segment.log, 0, size, structureIn(state, segment, segment.baseOffset))) {
+      if (!isDamage(batch))
+        segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxTimestamp, interval);
+    }
+    segment.isIndexed = true;
+    segment.isTimeKnown = true;
+  } finally {
+    // Also when the log could not be read: what it holds is no less for that.
+    segment.size = size;
+    segment.endOffset = endOffset;
   }
-  segment.size = size;
-  segment.endOffset = endOffset;
   if (segment !== state.segments.active) segment.seal();
-  if (!state.readOnly) segment.writeIndexes();
+  if (!state.readOnly) writeIfPossible(segment);
+}
+
+/** A full disk is no reason not to read: the indexes are in memory, and made again by the next owner. */
+export function writeIfPossible(segment: Segment): void {
+  try {
+    segment.writeIndexes();
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+  }
 }
 
 function load(segment: Segment): boolean {
@@ -53,27 +71,39 @@ function load(segment: Segment): boolean {
   return hasOffsets && hasTimes;
 }
 
-/**
- * Walks from the last offset entry to the end of the segment. The entry must name its batch; no further entry may have been
- * due; and no timestamp on the way may be larger than the time index knows.
- */
+/** Walks from the last offset entry to the end of the segment: it must name its batch, and no further one may have been due. */
 function isBorneOut(segment: Segment, interval: number): boolean {
   segment.restore();
   const entry = segment.locate(Number.MAX_SAFE_INTEGER);
-  let { position } = entry;
-  while (position < segment.size) {
+  for (let position = entry.position; position < segment.size; ) {
     const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);
     if (problem !== undefined) return false;
     for (const batch of batches) {
       const isNamed = batch.position === entry.position;
       if (isNamed && !Segment.confirms(entry, batch)) return false;
       if (!isNamed && batch.position - entry.position > interval) return false;
-      if (batch.maxTimestamp > segment.maxTimestamp && Number.isSafeInteger(batch.maxTimestamp)) return false;
     }
     position = next;
   }
-  const time = segment.locateTimestamp(Number.MAX_SAFE_INTEGER);
-  return time === undefined || confirmsTime(segment, time);
+  return true;
+}
+
+/** The last time entry must name a batch with that timestamp, and no batch from the entry before it on may have a larger one. */
+function* isTimeBorneOut(segment: Segment): Generator<void, boolean> {
+  const last = segment.locateTimestamp(Number.POSITIVE_INFINITY);
+  const before = last && segment.locateTimestamp(last.timestamp);
+  let isNamed = last === undefined;
+  for (let position = before ? segment.locate(before.offset).position : 0; position < segment.size; ) {
+    const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);
+    if (problem !== undefined) return false;
+    for (const { lastOffset, maxTimestamp } of batches) {
+      if (maxTimestamp > segment.maxTimestamp && Number.isSafeInteger(maxTimestamp)) return false;
+      if (lastOffset === last?.offset) isNamed = maxTimestamp === last.timestamp;
+    }
+    position = next;
+    yield;
+  }
+  return isNamed;
 }
 
 /** Whether the batch that a time entry names holds that timestamp. */

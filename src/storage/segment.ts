@@ -8,6 +8,7 @@
  * The segment keeps to its own bytes: it appends where its good bytes end, cuts a failed write back to there, and finds
  * where to start reading. What to do about damage is decided above it.
  */
+import { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import * as timeIndex from "../format/time-index.ts";
@@ -31,6 +32,10 @@ export class Segment {
   maxTimestamp = NO_TIMESTAMP;
   /** When it got its first record, wall clock; what `segmentMs` counts from. */
   startedMs = 0;
+  /** The indexes are in memory, and complete. */
+  isIndexed = false;
+  /** `maxTimestamp` is that of the log itself, not just what an index says. */
+  isTimeKnown = false;
   readonly offsetIndex: IndexFile;
   readonly timeIndex: IndexFile;
   readonly #files: Files;
@@ -40,6 +45,7 @@ export class Segment {
   #bytesSinceEntry = 0;
   /** A failed write may have left bytes behind `size` that could not be cut yet. */
   #hasTail = false;
+  #isClosed = false;
 
   constructor(files: Files, folder: string, baseOffset: number, writable: boolean) {
     this.#files = files;
@@ -52,7 +58,13 @@ export class Segment {
     this.timeIndex = new IndexFile(files, join(folder, segmentFile(baseOffset, "timeindex")), timeIndex.ENTRY_BYTES);
   }
 
+  /** Closed for good: the log is, or the segment was deleted. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get log(): File {
+    if (this.#isClosed) throw new VarveError("VARVE_CLOSED", `the segment ${this.path} is closed`, { file: this.path });
     this.#log ??= this.#files.open(this.path, this.#writable ? "write" : "read");
     return this.#log;
   }
@@ -66,13 +78,13 @@ export class Segment {
     maxTimestamp: number,
     interval: number,
   ): void {
-    this.#cutTail();
+    this.trim();
     try {
       this.log.write(bytes, at, size, this.size);
     } catch (error) {
       this.#hasTail = true;
       try {
-        this.#cutTail();
+        this.trim();
       } catch {
         // The next append tries again first, and fails when it can't: the write's own error is the one to report.
       }
@@ -99,6 +111,8 @@ export class Segment {
 
   /** Forgets what `note` has gathered, to gather it again from the start. */
   forget(): void {
+    this.isIndexed = false;
+    this.isTimeKnown = false;
     this.size = 0;
     this.endOffset = this.baseOffset;
     this.maxTimestamp = NO_TIMESTAMP;
@@ -112,7 +126,8 @@ export class Segment {
   restore(): void {
     const last = this.locate(Number.MAX_SAFE_INTEGER);
     this.#bytesSinceEntry = this.size - last.position;
-    const time = this.locateTimestamp(Number.MAX_SAFE_INTEGER);
+    if (this.isTimeKnown) return;
+    const time = this.locateTimestamp(Number.POSITIVE_INFINITY);
     this.maxTimestamp = time?.timestamp ?? NO_TIMESTAMP;
     this.#maxTimestampOffset = time?.offset ?? this.baseOffset;
   }
@@ -133,7 +148,7 @@ export class Segment {
     };
   }
 
-  /** The offset from which on a timestamp at or past `timestamp` may stand, and the entry that says so. */
+  /** The last time entry before `timestamp`: from its offset on a timestamp at or past that one may stand. */
   locateTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     const { bytes, count } = this.timeIndex;
     const index = timeIndex.search(bytes, count, timestamp - 1);
@@ -142,6 +157,15 @@ export class Segment {
       offset: timeIndex.offsetAt(bytes, index, this.baseOffset),
       timestamp: timeIndex.timestampAt(bytes, index),
     };
+  }
+
+  /**
+   * Where a search for `timestamp` may start: one entry before the last one that is too early. Should a flipped bit have moved
+   * that entry on, the one behind it still says that nothing up to there is late enough.
+   */
+  timeBefore(timestamp: number): { offset: number; timestamp: number } | undefined {
+    const last = this.locateTimestamp(timestamp);
+    return last && this.locateTimestamp(last.timestamp);
   }
 
   read(position: number, maxBytes: number): Chunk {
@@ -166,6 +190,13 @@ export class Segment {
     this.#hasTail = false;
   }
 
+  /** Cuts off what a failed write may have left behind the good bytes. */
+  trim(): void {
+    if (!this.#hasTail) return;
+    this.log.truncate(this.size);
+    this.#hasTail = false;
+  }
+
   writeIndexes(): void {
     this.offsetIndex.write();
     this.timeIndex.write();
@@ -176,17 +207,33 @@ export class Segment {
     await this.timeIndex.sync();
   }
 
-  close(): void {
-    this.#log?.close();
-    this.#log = undefined;
-    this.offsetIndex.close();
-    this.timeIndex.close();
+  /** A sealed segment whose index files are written needs its entries in memory no longer: a large log has many. */
+  releaseIndexes(): void {
+    this.isIndexed = false;
+    this.offsetIndex.release();
+    this.timeIndex.release();
   }
 
-  #cutTail(): void {
-    if (!this.#hasTail) return;
-    this.log.truncate(this.size);
-    this.#hasTail = false;
+  /** For good. */
+  close(): void {
+    this.#isClosed = true;
+    const log = this.#log;
+    this.#log = undefined;
+    try {
+      log?.close();
+    } finally {
+      this.offsetIndex.close();
+      this.timeIndex.close();
+    }
+  }
+
+  /** Another object for the same file: this one is closed, but the file could not be removed. */
+  reopened(folder: string): Segment {
+    const segment = new Segment(this.#files, folder, this.baseOffset, this.#writable);
+    segment.size = this.size;
+    segment.endOffset = this.endOffset;
+    segment.startedMs = this.startedMs;
+    return segment;
   }
 
   #addOffsetEntry(lastOffset: number, position: number): void {

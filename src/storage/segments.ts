@@ -30,8 +30,26 @@ export class Segments {
     this.#list = this.#list.filter((other) => other !== segment);
   }
 
-  /** The segment that offset lies in: the last one that begins at or before it. */
+  replace(segment: Segment, by: Segment): void {
+    this.#list = this.#list.map((other) => (other === segment ? by : other));
+  }
+
+  /** The segment that offset lies in: the last one that begins at or before it, or else the first. */
   floor(offset: number): Segment {
+    return this.#list[this.#indexOf(offset)];
+  }
+
+  /** The segment behind that one. */
+  after(segment: Segment): Segment | undefined {
+    return this.#list[this.#indexOf(segment.baseOffset) + 1];
+  }
+
+  /** From the one that holds `offset` to the end. */
+  from(offset: number): readonly Segment[] {
+    return this.#list.slice(this.#indexOf(offset));
+  }
+
+  #indexOf(offset: number): number {
     let low = 1;
     let high = this.#list.length;
     while (low < high) {
@@ -39,16 +57,6 @@ export class Segments {
       if (this.#list[middle].baseOffset <= offset) low = middle + 1;
       else high = middle;
     }
-    return this.#list[low - 1];
-  }
-
-  /** The segment behind that one. */
-  after(segment: Segment): Segment | undefined {
-    return this.#list[this.#list.indexOf(segment) + 1];
-  }
-
-  /** From the one that holds `offset` to the end. */
-  from(offset: number): readonly Segment[] {
-    return this.#list.slice(this.#list.indexOf(this.floor(offset)));
+    return low - 1;
   }
 }

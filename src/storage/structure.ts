@@ -3,8 +3,12 @@
  *
  *   base offset    follows the batch before it without a gap. In a compacted log a gap may lie between them; then the
  *                  producers' sequences, which the CRC covers, say how far two batches are apart at the least
- *   leader epoch   is the one that the checkpoint has for that offset, or at least agrees with a neighbour
+ *   leader epoch   is the one that the checkpoint has for that offset, or at least agrees with a neighbour; without a
+ *                  checkpoint it must not fall from one batch to the next
  *   magic, length  are checked with the bytes themselves: a wrong length gives a wrong CRC
+ *
+ * What remains: a flipped bit in the base offset of a batch of a compacted log goes unnoticed when the wrong offset still
+ * lies in the gap around it and no sequence of the same producer says otherwise. Nothing in the file contradicts it then.
  */
 import { type Batch, NO_PRODUCER_ID, NO_SEQUENCE } from "../format/batch.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -12,39 +16,50 @@ import type { LeaderEpochs } from "./leader-epochs.ts";
 export class Structure {
   /** The offset that the next batch is expected to start at. */
   nextOffset: number;
-  readonly #hasGaps: boolean;
+  readonly hasGaps: boolean;
   readonly #endOffset: number;
-  readonly #epochs: LeaderEpochs;
+  readonly #epochs: LeaderEpochs | undefined;
+  #previousEpoch: number | undefined;
+  /** Only where there may be gaps. */
   #previous: Neighbour | undefined;
 
-  /** `endOffset`: where the next segment (or nothing at all) begins. */
-  constructor(nextOffset: number, hasGaps: boolean, endOffset: number, epochs: LeaderEpochs) {
+  /** `endOffset`: where the next segment (or nothing at all) begins. `epochs`: undefined when the checkpoint is lost. */
+  constructor(nextOffset: number, hasGaps: boolean, endOffset: number, epochs: LeaderEpochs | undefined) {
     this.nextOffset = nextOffset;
-    this.#hasGaps = hasGaps;
+    this.hasGaps = hasGaps;
     this.#endOffset = endOffset;
     this.#epochs = epochs;
+  }
+
+  /** Another one that stands at the same place, to go on from there twice. */
+  copy(): Structure {
+    const copy = new Structure(this.nextOffset, this.hasGaps, this.#endOffset, this.#epochs);
+    copy.#previousEpoch = this.#previousEpoch;
+    copy.#previous = this.#previous;
+    return copy;
   }
 
   /** What is wrong with the batch, or undefined; `following` is the one behind it, where that is known. */
   problem(batch: Batch, following: Batch | undefined): string | undefined {
     const { baseOffset, lastOffset } = batch;
     if (baseOffset !== this.nextOffset) {
-      if (!this.#hasGaps || !(baseOffset > this.nextOffset))
+      if (!this.hasGaps || !(baseOffset > this.nextOffset))
         return `base offset ${baseOffset} where ${this.nextOffset} was expected`;
     }
     if (!(lastOffset < this.#endOffset)) return `offset ${lastOffset} lies past the end ${this.#endOffset}`;
-    if (this.#hasGaps && this.#isOutOfSequence(batch, following))
+    if (this.hasGaps && this.#isOutOfSequence(batch, following))
       return `base offset ${baseOffset} does not go with the sequences of its producer`;
-    const epoch = this.#epochs.at(baseOffset);
-    if (batch.leaderEpoch !== epoch && !this.#isEpochShared(batch, following, epoch))
-      return `leader epoch ${batch.leaderEpoch} where ${epoch ?? this.#previous?.leaderEpoch} was expected`;
+    const epoch = this.#epochs?.at(baseOffset);
+    if (batch.leaderEpoch !== epoch && !this.#isEpochCredible(batch, following, epoch))
+      return `leader epoch ${batch.leaderEpoch} where ${epoch ?? this.#previousEpoch} was expected`;
     return undefined;
   }
 
   /** The batch is good: the next one follows it. */
   accept(batch: Batch): void {
     this.nextOffset = batch.lastOffset + 1;
-    this.#previous = new Neighbour(batch);
+    this.#previousEpoch = batch.leaderEpoch;
+    if (this.hasGaps) this.#previous = new Neighbour(batch);
   }
 
   /** Where damage lies, the next good batch starts at `offset`. */
@@ -63,10 +78,12 @@ export class Structure {
   }
 
   /** An epoch that the checkpoint does not have is true when a neighbour has it too: then the checkpoint is the one that is off. */
-  #isEpochShared(batch: Batch, following: Batch | undefined, expected: number | undefined): boolean {
+  #isEpochCredible(batch: Batch, following: Batch | undefined, expected: number | undefined): boolean {
     const { leaderEpoch } = batch;
-    if (leaderEpoch === this.#previous?.leaderEpoch || leaderEpoch === following?.leaderEpoch) return true;
-    return expected === undefined && this.#previous === undefined && following === undefined;
+    const before = this.#previousEpoch;
+    const behind = following?.leaderEpoch;
+    if (leaderEpoch === before || leaderEpoch === behind) return true;
+    return expected === undefined && leaderEpoch >= (before ?? 0) && leaderEpoch <= (behind ?? leaderEpoch);
   }
 
   /**
@@ -84,7 +101,6 @@ export class Structure {
 
 /** What is kept of a batch that was accepted: not its bytes, which would stay in memory with it. */
 class Neighbour {
-  readonly leaderEpoch: number;
   readonly producerId: number;
   readonly producerEpoch: number;
   readonly baseSequence: number;
@@ -92,7 +108,6 @@ class Neighbour {
   readonly lastOffset: number;
 
   constructor(batch: Batch) {
-    this.leaderEpoch = batch.leaderEpoch;
     this.producerId = batch.producerId;
     this.producerEpoch = batch.producerEpoch;
     this.baseSequence = batch.baseSequence;

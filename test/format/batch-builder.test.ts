@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Batch, batchProblem, DELETE_HORIZON, placeBatch } from "../../src/format/batch.ts";
-import { BatchBuilder, type SealOptions, sizeOfHeaders } from "../../src/format/batch-builder.ts";
+import { BatchBuilder, type SealOptions } from "../../src/format/batch-builder.ts";
 import { COMPRESSIONS, canCompress } from "../../src/format/compression.ts";
+import { sizeOfHeaders } from "../../src/format/field-writer.ts";
 import {
   COLUMNS,
   HEADERS_AT,

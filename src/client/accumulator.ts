@@ -1,0 +1,199 @@
+/**
+ * Gathers the sends of a producer into batches: one open batch per partition, sealed at the end of the tick (lingerMs 0) or
+ * when its time is up, earlier when it is full. A sealed batch is appended at once, and its sends are settled together
+ * when the log has acknowledged it.
+ *
+ * A send costs one promise, because it returns one; everything else is shared by its batch.
+ */
+import { HEADER_BYTES } from "../format/batch.ts";
+import type { Clock } from "../storage/clock.ts";
+import { holdProcess, releaseProcess } from "./keep-alive.ts";
+import { type BatchTopic, OpenBatch, type Pending, type RecordMetadata, type Resolve } from "./open-batch.ts";
+import type { RecordEncoder } from "./record-encoder.ts";
+import { BuilderPool, checkRecordSize, seal, sizeOfRecord, upperBoundOf } from "./sealing.ts";
+
+export interface AccumulatorOptions {
+  clock: Clock;
+  lingerMs: number;
+  batchBytes: number;
+}
+
+/** The executor of all promises of sends: one function instead of a closure for each. */
+let lastResolve: Resolve;
+const capture = (resolve: Resolve) => {
+  lastResolve = resolve;
+};
+
+export class Accumulator {
+  readonly builders = new BuilderPool();
+  readonly #clock: Clock;
+  readonly #lingerMs: number;
+  readonly #batchBytes: number;
+  /** With what is not sealed yet, in the order of opening. */
+  readonly #open = new Set<OpenBatch>();
+  /** Sealed, and not acknowledged yet. */
+  readonly #pending = new Set<Pending>();
+  #endOfTick = false;
+
+  constructor(options: AccumulatorOptions) {
+    this.#clock = options.clock;
+    this.#lingerMs = options.lingerMs;
+    this.#batchBytes = options.batchBytes;
+  }
+
+  /** Takes what the encoder holds. Throws when no batch could hold it; all other failures reject the promise. */
+  add(topic: BatchTopic, record: RecordEncoder): Promise<RecordMetadata> {
+    const { partition, timestamp } = record;
+    const bound = upperBoundOf(record);
+    let batch = topic.open[partition];
+    if (batch !== undefined && !this.#fits(batch, bound, record)) {
+      this.seal(batch);
+      batch = undefined;
+    }
+    if (bound + HEADER_BYTES > topic.maxMessageBytes) checkRecordSize(record, topic);
+    batch ??= this.#openBatch(topic, partition);
+    batch.builder.append(record.key, -1, record.value, record.headers, timestamp);
+    batch.metadata.push({ topic: topic.name, partition, offset: -1, timestamp });
+    const promise = new Promise<RecordMetadata>(capture);
+    batch.resolves.push(lastResolve);
+    if (batch.builder.sizeInBytes >= this.#batchBytes) this.seal(batch);
+    return promise;
+  }
+
+  /** Seals the open batch of a partition, if there is one: what was sent before must come before. */
+  sealPartition(topic: BatchTopic, partition: number): void {
+    const batch = topic.open[partition];
+    if (batch !== undefined) this.seal(batch);
+  }
+
+  sealAll(): void {
+    for (const batch of this.#open) this.seal(batch);
+  }
+
+  seal(batch: OpenBatch): void {
+    const { topic, partition } = batch;
+    topic.open[partition] = undefined;
+    this.#open.delete(batch);
+    batch.stopLinger?.();
+    topic.partitioning.sealed(partition, topic.partitionCount);
+    let appended: Promise<unknown> | undefined;
+    try {
+      appended = topic.whenOpen([partition], () => this.#append(batch));
+    } catch (error) {
+      this.#fail(batch, error);
+      return;
+    }
+    if (appended === undefined || this.#pending.has(batch)) return;
+    this.#pending.add(batch);
+    batch.done = appended.then(
+      () => {},
+      (error) => this.#fail(batch, error),
+    );
+  }
+
+  /** Resolves when everything that was sent before is settled, one way or the other. */
+  async flush(): Promise<void> {
+    this.sealAll();
+    await Promise.all(Array.from(this.#pending, (pending) => pending.done));
+  }
+
+  /** Work of a kind of its own that `flush` waits for too, and `abort` ends. */
+  track<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        this.#pending.delete(pending);
+        settle();
+      };
+      const done = work.then(
+        (result) => finish(() => resolve(result)),
+        (error) => finish(() => reject(error)),
+      );
+      const pending: Pending = { done, reject };
+      this.#pending.add(pending);
+    });
+  }
+
+  /** Rejects all sends that are not settled. What is sealed may still reach the log, what is not never does. */
+  abort(error: unknown): void {
+    for (const batch of this.#open) {
+      batch.topic.open[batch.partition] = undefined;
+      batch.stopLinger?.();
+      this.#fail(batch, error);
+    }
+    this.#open.clear();
+    for (const pending of this.#pending) pending.reject(error);
+    this.#pending.clear();
+  }
+
+  #fits(batch: OpenBatch, bound: number, record: RecordEncoder): boolean {
+    const room = Math.min(this.#batchBytes, batch.topic.maxMessageBytes) - batch.builder.sizeInBytes;
+    // Ten bytes for deltas larger than those of a first record.
+    return bound <= room || sizeOfRecord(record) + 10 <= room;
+  }
+
+  #openBatch(topic: BatchTopic, partition: number): OpenBatch {
+    const batch = new OpenBatch(topic, partition, this.builders.take());
+    topic.open[partition] = batch;
+    this.#open.add(batch);
+    if (this.#lingerMs === 0) this.#sealAtEndOfTick();
+    else this.#sealLater(batch);
+    return batch;
+  }
+
+  #sealAtEndOfTick(): void {
+    if (this.#endOfTick) return;
+    this.#endOfTick = true;
+    queueMicrotask(() => {
+      this.#endOfTick = false;
+      this.sealAll();
+    });
+  }
+
+  #sealLater(batch: OpenBatch): void {
+    holdProcess();
+    const cancel = this.#clock.schedule(this.#lingerMs, () => this.seal(batch));
+    batch.stopLinger = () => {
+      cancel();
+      releaseProcess();
+    };
+  }
+
+  /** Undefined when it is settled; else what settles it. */
+  #append(batch: OpenBatch): Promise<void> | undefined {
+    const { topic, partition, builder } = batch;
+    if (batch.isSettled) return undefined;
+    let acknowledged: Promise<void> | undefined;
+    let baseOffset: number;
+    try {
+      const log = topic.partition(partition);
+      const sealed = seal(builder, topic, this.#clock.now());
+      baseOffset = log.append(sealed);
+      batch.placed(baseOffset, sealed);
+      acknowledged = log.acknowledged(baseOffset + sealed.recordCount);
+    } catch (error) {
+      this.#fail(batch, error);
+      return undefined;
+    }
+    this.builders.give(builder);
+    if (acknowledged === undefined) {
+      this.#settle(batch);
+      return undefined;
+    }
+    this.#pending.add(batch);
+    batch.done = acknowledged.then(
+      () => this.#settle(batch),
+      (error) => this.#fail(batch, error),
+    );
+    return batch.done;
+  }
+
+  #settle(batch: OpenBatch): void {
+    this.#pending.delete(batch);
+    batch.settle();
+  }
+
+  #fail(batch: OpenBatch, error: unknown): void {
+    this.#pending.delete(batch);
+    batch.reject(error);
+  }
+}

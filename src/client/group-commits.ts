@@ -1,0 +1,85 @@
+/** How a consumer commits for its group: what to commit, when, and only what is new. */
+import type { OffsetStore } from "../engine/offsets.ts";
+import type { Clock } from "../storage/clock.ts";
+import type { Fetcher } from "./fetcher.ts";
+
+export interface GroupCommitsOptions {
+  store: OffsetStore;
+  clock: Clock;
+  group: string;
+  autoCommit: boolean;
+  intervalMs: number;
+  /** The partitions to commit for. */
+  fetchers(): Iterable<Fetcher>;
+  /** A commit by the clock has failed. */
+  failed(error: unknown): void;
+}
+
+export class GroupCommits {
+  readonly #options: GroupCommitsOptions;
+  #cancelTimer: (() => void) | undefined;
+  #isCommitting = false;
+
+  constructor(options: GroupCommitsOptions) {
+    this.#options = options;
+  }
+
+  committed(topic: string, partition: number): number | undefined {
+    return this.#options.store.committed(this.#options.group, topic, partition)?.offset;
+  }
+
+  /** Something was handed out: there will be something to commit. */
+  arm(): void {
+    if (!this.#options.autoCommit || this.#cancelTimer !== undefined) return;
+    this.#cancelTimer = this.#options.clock.schedule(this.#options.intervalMs, () => {
+      this.#cancelTimer = undefined;
+      this.#commitByClock();
+    });
+  }
+
+  /** Up to what is processed; nothing unless the consumer commits by itself. */
+  async commitProcessed(): Promise<void> {
+    if (this.#options.autoCommit) await this.commit((fetcher) => fetcher.processed);
+  }
+
+  /** Commits for each partition what is given for it, where that differs from what is committed. */
+  async commit(offsetOf: (fetcher: Fetcher) => number | undefined): Promise<void> {
+    const commits: { fetcher: Fetcher; offset: number }[] = [];
+    for (const fetcher of this.#options.fetchers()) {
+      const offset = fetcher.topic.isDeleted ? undefined : offsetOf(fetcher);
+      if (offset !== undefined && offset !== fetcher.committed) commits.push({ fetcher, offset });
+    }
+    if (commits.length === 0) return;
+    for (const { fetcher, offset } of commits) fetcher.committed = offset;
+    try {
+      await this.#options.store.commit(this.#options.group, commits.map(entryOf));
+    } catch (error) {
+      // Unknown again, so that the next commit does not take it for done.
+      for (const { fetcher, offset } of commits) if (fetcher.committed === offset) fetcher.committed = Number.NaN;
+      throw error;
+    }
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  async #commitByClock(): Promise<void> {
+    if (this.#isCommitting) return;
+    this.#isCommitting = true;
+    try {
+      await this.commitProcessed();
+      for (const fetcher of this.#options.fetchers()) if (fetcher.position !== fetcher.committed) this.arm();
+    } catch (error) {
+      this.#options.failed(error);
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+}
+
+function entryOf({ fetcher, offset }: { fetcher: Fetcher; offset: number }) {
+  const { topic, partition, leaderEpoch } = fetcher;
+  return { topic: topic.name, partition: partition.index, offset, leaderEpoch };
+}

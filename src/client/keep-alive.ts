@@ -1,0 +1,22 @@
+/**
+ * Keeps the process alive while somebody waits for the log: a consumer for its next record, a send for the end of its
+ * linger. The log's own timers don't: without this an application that only consumes would end at its first wait.
+ *
+ * One timer for all who wait, and only while there are any.
+ */
+
+let holders = 0;
+let handle: NodeJS.Timeout | undefined;
+
+/** The longest that a timer can be. */
+const MAX_DELAY_MS = 0x7fffffff;
+
+export function holdProcess(): void {
+  if (holders++ === 0) handle = setInterval(() => {}, MAX_DELAY_MS);
+}
+
+export function releaseProcess(): void {
+  if (--holders > 0) return;
+  clearInterval(handle);
+  handle = undefined;
+}

@@ -1,0 +1,72 @@
+/** A batch that sends are gathered in, and what becomes of them. */
+import type { Partition } from "../engine/partition.ts";
+import type { BatchBuilder, SealedBatch } from "../format/batch-builder.ts";
+import type { SealTarget } from "./sealing.ts";
+
+/** Where a record is now. */
+export interface RecordMetadata {
+  topic: string;
+  partition: number;
+  offset: number;
+  timestamp: number;
+}
+
+/** Something under way. `done` never rejects; `reject` after the end does nothing. */
+export interface Pending {
+  done: Promise<void> | undefined;
+  reject(error: unknown): void;
+}
+
+export type Resolve = (metadata: RecordMetadata | Promise<never>) => void;
+
+/** The topic that batches are for, as one producer sees it. */
+export interface BatchTopic extends SealTarget {
+  readonly partitionCount: number;
+  /** The batches that are open, by partition. */
+  readonly open: (OpenBatch | undefined)[];
+  readonly partitioning: { sealed(partition: number, partitionCount: number): void };
+  partition(index: number): Partition;
+  whenOpen<T>(partitions: readonly number[], work: () => T): T | Promise<T>;
+}
+
+/** The sends to one partition that share a batch. */
+export class OpenBatch implements Pending {
+  readonly topic: BatchTopic;
+  readonly partition: number;
+  readonly builder: BatchBuilder;
+  /** Of each send, in the order of the records, and what resolves its promise. */
+  readonly metadata: RecordMetadata[] = [];
+  readonly resolves: Resolve[] = [];
+  stopLinger: (() => void) | undefined;
+  done: Promise<void> | undefined;
+  isSettled = false;
+
+  constructor(topic: BatchTopic, partition: number, builder: BatchBuilder) {
+    this.topic = topic;
+    this.partition = partition;
+    this.builder = builder;
+  }
+
+  /** Where the records are now, and when, if the topic keeps the time of the append. */
+  placed(baseOffset: number, { maxTimestamp }: SealedBatch): void {
+    const { metadata, topic } = this;
+    for (let i = 0; i < metadata.length; i++) metadata[i].offset = baseOffset + i;
+    if (topic.timestampType === "LogAppendTime") for (const one of metadata) one.timestamp = maxTimestamp;
+  }
+
+  settle(): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    const { metadata, resolves } = this;
+    for (let i = 0; i < metadata.length; i++) resolves[i](metadata[i]);
+  }
+
+  /** Resolving with a rejected promise rejects: so a send keeps one function, not two. */
+  reject(error: unknown): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    const rejected = Promise.reject(error);
+    rejected.catch(() => {});
+    for (const resolve of this.resolves) resolve(rejected);
+  }
+}

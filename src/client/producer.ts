@@ -1,0 +1,233 @@
+/**
+ * Writes records: one at a time with a promise each (`send`), many that the caller grouped (`sendBatch`), or at once and
+ * without a promise (`appendSync`).
+ *
+ * Records of one producer reach a partition in the order of the calls, whichever of the three they came by. A record that
+ * is refused leaves no trace, and those around it are not touched.
+ */
+import type { Topic } from "../engine/topic.ts";
+import { hasCode, VarveError } from "../errors.ts";
+import type { BatchBuilder } from "../format/batch-builder.ts";
+import type { Compression } from "../format/compression.ts";
+import type { Clock } from "../storage/clock.ts";
+import { Accumulator } from "./accumulator.ts";
+import type { Client, ClientContext } from "./context.ts";
+import type { RecordMetadata } from "./open-batch.ts";
+import { checkProducerOptions, type ProducerOptions } from "./options.ts";
+import type { Partitioner } from "./partitioner.ts";
+import type { ProducerRecord, TopicReference } from "./producer-record.ts";
+import { ProducerTopic } from "./producer-topic.ts";
+import { RecordEncoder } from "./record-encoder.ts";
+import { roomBeforeCompression, seal, tooLarge } from "./sealing.ts";
+import { type AnyCodec, kindOf, serdeFor } from "./serde.ts";
+
+/** Where the records of one `sendBatch` are in one partition: at the offsets from `baseOffset` to `baseOffset + count - 1`. */
+export interface BatchMetadata {
+  topic: string;
+  partition: number;
+  baseOffset: number;
+  count: number;
+  /** The latest timestamp among them. */
+  timestamp: number;
+}
+
+/** The part of a sendBatch that goes to one partition. */
+interface PartitionBatch {
+  partition: number;
+  builder: BatchBuilder;
+}
+
+interface Appended {
+  metadata: BatchMetadata[];
+  /** What is still to come for the topic's durability. */
+  waits: Promise<void>[];
+}
+
+export class Producer implements Client {
+  /** @internal */
+  readonly label = "a producer";
+  readonly #context: ClientContext;
+  readonly #clock: Clock;
+  readonly #codec: AnyCodec | undefined;
+  readonly #partitioner: Partitioner | undefined;
+  readonly #compression: Compression;
+  readonly #accumulator: Accumulator;
+  readonly #encoder = new RecordEncoder();
+  readonly #topics = new Map<Topic, ProducerTopic>();
+  /** The topic of the call before: most calls are for the same one. */
+  #lastReference: unknown;
+  #lastTopic: ProducerTopic | undefined;
+  #closing: Promise<void> | undefined;
+  #closed: VarveError | undefined;
+
+  /** Producers are made by `log.producer()`. @internal */
+  constructor(context: ClientContext, options: ProducerOptions = {}) {
+    const checked = checkProducerOptions(options);
+    if (context.engine.readOnly)
+      throw new VarveError("VARVE_READ_ONLY", "the log was opened read-only: it takes no records");
+    this.#context = context;
+    this.#clock = context.engine.clock;
+    this.#codec = checked.codec;
+    this.#partitioner = checked.partitioner;
+    this.#compression = checked.compression;
+    this.#accumulator = new Accumulator({ ...checked, clock: this.#clock });
+    context.opened(this);
+  }
+
+  /**
+   * Stores a record; resolves when it is acknowledged at the topic's durability. Sends made in the same tick, or within
+   * `lingerMs`, share a stored batch.
+   */
+  send<V>(topic: TopicReference<V>, record: ProducerRecord<V>): Promise<RecordMetadata> {
+    try {
+      const target = this.#target(topic);
+      this.#encoder.encode(record, target, this.#clock.now());
+      return this.#accumulator.add(target, this.#encoder);
+    } catch (error) {
+      return this.#createdBy(topic, error, () => this.send(topic, record));
+    }
+  }
+
+  /**
+   * Stores records that belong together: at most one stored batch per partition, never split, never mixed with others. All
+   * are checked before any is stored; a batch that is too large is refused whole. Not atomic across partitions: where one
+   * of them fails, what went to another stays. Resolves with one entry per partition, in the order of partitions.
+   */
+  sendBatch<V>(topic: TopicReference<V>, records: Iterable<ProducerRecord<V>>): Promise<BatchMetadata[]> {
+    try {
+      const target = this.#target(topic);
+      const batches = this.#encodeAll(target, records);
+      for (const { partition } of batches) this.#accumulator.sealPartition(target, partition);
+      const partitions = batches.map(({ partition }) => partition);
+      const appended = target.whenOpen(partitions, () => this.#appendAll(target, batches));
+      if (appended instanceof Promise) return this.#accumulator.track(appended.then(acknowledged));
+      if (appended.waits.length === 0) return Promise.resolve(appended.metadata);
+      return this.#accumulator.track(acknowledged(appended));
+    } catch (error) {
+      return this.#createdBy(topic, error, () => this.sendBatch(topic, records));
+    }
+  }
+
+  /**
+   * Stores a record before it returns. What was sent to its partition before is stored first. On a topic of durability
+   * "power" it is on the disk, too: the call waits for the sync, and the event loop with it.
+   */
+  appendSync<V>(topic: TopicReference<V>, record: ProducerRecord<V>): RecordMetadata {
+    const target = this.#target(topic);
+    const [batch] = this.#encodeAll(target, [record]);
+    const { partition, builder } = batch;
+    const log = target.partitionNow(partition);
+    this.#accumulator.sealPartition(target, partition);
+    const sealed = seal(builder, target, this.#clock.now());
+    const offset = log.append(sealed);
+    if (target.topic.durability === "power") log.flushNow();
+    const timestamp = sealed.maxTimestamp;
+    this.#accumulator.builders.give(builder);
+    return { topic: target.name, partition, offset, timestamp };
+  }
+
+  /** Seals what lingers and waits until everything sent so far is settled. A send that fails rejects its own promise. */
+  async flush(): Promise<void> {
+    if (this.#closed) throw this.#closed;
+    await this.#accumulator.flush();
+  }
+
+  /** Flushes, and refuses what comes after. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = new VarveError("VARVE_CLOSED", "the producer is closed");
+    await this.#accumulator.flush();
+    this.#context.closed(this);
+  }
+
+  /** Ends at once: rejects what is pending. @internal */
+  abort(error: VarveError): void {
+    this.#closed ??= error;
+    this.#accumulator.abort(error);
+    this.#context.closed(this);
+  }
+
+  /** A call has failed. If that is for want of a topic, and the log makes them when they are written to, it is done again. */
+  #createdBy<T>(reference: unknown, error: unknown, again: () => Promise<T>): Promise<T> {
+    const { engine } = this.#context;
+    const mayCreate = engine.options.autoCreateTopics && typeof reference === "string";
+    if (!mayCreate || !hasCode(error, "VARVE_UNKNOWN_TOPIC")) return Promise.reject(error);
+    return this.#accumulator.track(engine.createTopic(reference, { ifNotExists: true }).then(again));
+  }
+
+  #target(reference: unknown): ProducerTopic {
+    if (this.#closed) throw this.#closed;
+    const last = this.#lastTopic;
+    if (last !== undefined && reference === this.#lastReference && !last.topic.isDeleted) return last;
+    const topic = this.#context.topic(reference);
+    const target = this.#topics.get(topic) ?? this.#addTopic(topic);
+    this.#lastReference = reference;
+    this.#lastTopic = target;
+    return target;
+  }
+
+  #addTopic(topic: Topic): ProducerTopic {
+    for (const known of this.#topics.keys()) if (known.isDeleted) this.#topics.delete(known);
+    const serde = serdeFor(this.#codec, this.#context.codecOf(topic));
+    const target = new ProducerTopic(topic, serde, this.#partitioner, this.#compression);
+    this.#topics.set(topic, target);
+    return target;
+  }
+
+  /** Encodes the records into one builder per partition, in the order of partitions. */
+  #encodeAll(target: ProducerTopic, records: Iterable<ProducerRecord<unknown>>): PartitionBatch[] {
+    if (typeof records !== "object" || records === null || !(Symbol.iterator in records)) {
+      const message = `expected an array of records, not ${kindOf(records)}`;
+      throw new VarveError("VARVE_INVALID_ARGUMENT", message, { topic: target.name });
+    }
+    const room = roomBeforeCompression(target);
+    const builders: BatchBuilder[] = [];
+    const encoder = this.#encoder;
+    const now = this.#clock.now();
+    for (const record of records) {
+      encoder.encode(record, target, now);
+      const { partition } = encoder;
+      let builder = builders[partition];
+      if (builder === undefined) {
+        builder = this.#accumulator.builders.take();
+        builders[partition] = builder;
+      }
+      builder.append(encoder.key, -1, encoder.value, encoder.headers, encoder.timestamp);
+      if (builder.sizeInBytes > room) throw tooLarge("the batch", builder.sizeInBytes, room, target);
+    }
+    const batches: PartitionBatch[] = [];
+    builders.forEach((builder, partition) => {
+      batches.push({ partition, builder });
+    });
+    return batches;
+  }
+
+  #appendAll(target: ProducerTopic, batches: readonly PartitionBatch[]): Appended {
+    const now = this.#clock.now();
+    const sealed = batches.map(({ builder }) => seal(builder, target, now));
+    const logs = batches.map(({ partition }) => target.partition(partition));
+    const appended: Appended = { metadata: [], waits: [] };
+    for (let i = 0; i < batches.length; i++) {
+      const { partition, builder } = batches[i];
+      const { recordCount: count, maxTimestamp: timestamp } = sealed[i];
+      const baseOffset = logs[i].append(sealed[i]);
+      appended.metadata.push({ topic: target.name, partition, baseOffset, count, timestamp });
+      const wait = logs[i].acknowledged(baseOffset + count);
+      // One of them may fail before anybody waits for it, when the next append throws.
+      wait?.catch(() => {});
+      if (wait !== undefined) appended.waits.push(wait);
+      target.partitioning.sealed(partition, target.partitionCount);
+      this.#accumulator.builders.give(builder);
+    }
+    return appended;
+  }
+}
+
+async function acknowledged({ metadata, waits }: Appended): Promise<BatchMetadata[]> {
+  await Promise.all(waits);
+  return metadata;
+}

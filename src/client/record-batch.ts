@@ -1,0 +1,61 @@
+/** What `consumer.batches()` hands out: records of one partition, in order, to be gone through without a wait between them. */
+import { ConsumerRecord, type RecordSource } from "./record.ts";
+
+/** Records [from, to) of one stored batch. */
+export interface BatchSlice {
+  source: RecordSource;
+  from: number;
+  to: number;
+}
+
+export class RecordBatch<V = unknown, K extends string | Uint8Array = string>
+  implements Iterable<ConsumerRecord<V, K>>
+{
+  readonly topic: string;
+  readonly partition: number;
+  /** How many records it has. */
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly #slices: readonly BatchSlice[];
+  readonly #commit: () => Promise<void>;
+
+  /** Batches are made by `consumer.batches()`. @internal */
+  constructor(slices: readonly BatchSlice[], commit: () => Promise<void>) {
+    const [first] = slices;
+    const last = slices[slices.length - 1];
+    this.topic = first.source.topic;
+    this.partition = first.source.partition;
+    this.count = slices.reduce((count, { from, to }) => count + to - from, 0);
+    this.firstOffset = first.source.offsetOf(first.from);
+    this.lastOffset = last.source.offsetOf(last.to - 1);
+    this.#slices = slices;
+    this.#commit = commit;
+  }
+
+  /** Commits up to and including this batch. Needs a group. */
+  commit(): Promise<void> {
+    return this.#commit();
+  }
+
+  [Symbol.iterator](): IterableIterator<ConsumerRecord<V, K>, undefined> {
+    const slices = this.#slices;
+    let at = 0;
+    let { source, from: index, to } = slices[0];
+    return {
+      next(): IteratorResult<ConsumerRecord<V, K>, undefined> {
+        while (index >= to) {
+          if (++at >= slices.length) {
+            at = slices.length;
+            return { done: true, value: undefined };
+          }
+          ({ source, from: index, to } = slices[at]);
+        }
+        return { done: false, value: new ConsumerRecord<V, K>(source, index++) };
+      },
+      [Symbol.iterator]() {
+        return this;
+      },
+    };
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * A record as a consumer sees it: a lazy view on the batch it was fetched in. Nothing is decoded before it is touched, and
+ * what was decoded is kept. The record and everything taken from it stay valid for as long as they are referenced: the
+ * fetched chunk behind them is never used again for something else.
+ */
+import { VarveError } from "../errors.ts";
+import type { Batch, TimestampType } from "../format/batch.ts";
+import {
+  COLUMNS,
+  HEADERS_AT,
+  type Headers,
+  KEY_AT,
+  KEY_LENGTH,
+  OFFSET_DELTA,
+  type RecordTable,
+  readHeaders,
+  VALUE_AT,
+  VALUE_LENGTH,
+} from "../format/record.ts";
+import { type KeyCodec, type Serde, viewOf } from "./serde.ts";
+
+const inspect = Symbol.for("nodejs.util.inspect.custom");
+
+/** One stored batch and how to read its records: what they share, so that each carries two references and its row. */
+export class RecordSource {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batch: Batch;
+  readonly bytes: Buffer;
+  readonly rows: Int32Array;
+  readonly timestampDeltas: Float64Array;
+  readonly count: number;
+  readonly baseOffset: number;
+  readonly baseTimestamp: number;
+  readonly serde: Serde;
+  readonly keyCodec: KeyCodec;
+
+  constructor(topic: string, partition: number, batch: Batch, table: RecordTable, serde: Serde, keyCodec: KeyCodec) {
+    const { bytes } = table;
+    this.topic = topic;
+    this.partition = partition;
+    this.batch = batch;
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.rows = table.rows;
+    this.timestampDeltas = table.timestampDeltas;
+    this.count = table.count;
+    this.baseOffset = batch.baseOffset;
+    this.baseTimestamp = batch.baseTimestamp;
+    this.serde = serde;
+    this.keyCodec = keyCodec;
+  }
+
+  offsetOf(index: number): number {
+    return this.baseOffset + this.rows[index * COLUMNS + OFFSET_DELTA];
+  }
+
+  /** What it keeps in memory: its share of the chunk, or what it was decompressed to. */
+  get sizeInBytes(): number {
+    return this.batch.compression === "none" ? this.batch.sizeInBytes : this.bytes.length;
+  }
+
+  /** The first record at or behind `offset`; `count` when all come before it. Offsets rise within a batch. */
+  indexOf(offset: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.offsetOf(middle) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string> {
+  readonly offset: number;
+  readonly #source: RecordSource;
+  readonly #row: number;
+  /** Decoded on first touch; undefined until then. */
+  #key: K | undefined;
+  #value: V | undefined;
+
+  /** Records are made by consumers and topics. @internal */
+  constructor(source: RecordSource, index: number) {
+    const row = index * COLUMNS;
+    this.#source = source;
+    this.#row = row;
+    this.offset = source.baseOffset + source.rows[row];
+    this.#key = undefined;
+    this.#value = undefined;
+  }
+
+  get topic(): string {
+    return this.#source.topic;
+  }
+
+  get partition(): number {
+    return this.#source.partition;
+  }
+
+  /** Milliseconds since 1970: given by the producer, or that of the append, as `timestampType` says. */
+  get timestamp(): number {
+    const { batch, baseTimestamp, timestampDeltas } = this.#source;
+    const timestamp =
+      batch.timestampType === "LogAppendTime"
+        ? batch.maxTimestamp
+        : baseTimestamp + timestampDeltas[this.#row / COLUMNS];
+    if (Number.isSafeInteger(timestamp)) return timestamp;
+    const { topic, partition } = this;
+    throw new VarveError(
+      "VARVE_UNSAFE_INTEGER",
+      `the timestamp of ${topic}-${partition} at offset ${this.offset} is outside ±(2^53 − 1)`,
+      { topic, partition, offset: this.offset },
+    );
+  }
+
+  get timestampType(): TimestampType {
+    return this.#source.batch.timestampType;
+  }
+
+  /** The leader epoch of the batch: it rises when the log was reopened after a crash. */
+  get leaderEpoch(): number {
+    return this.#source.batch.leaderEpoch;
+  }
+
+  /** As `keyCodec` says: a string (the default) or bytes; null when the record has no key. */
+  get key(): K | null {
+    if (this.#key !== undefined) return this.#key;
+    const { rows, bytes, keyCodec } = this.#source;
+    const length = rows[this.#row + KEY_LENGTH];
+    if (length < 0) return null;
+    const at = rows[this.#row + KEY_AT];
+    const key = keyCodec === "string" ? bytes.toString("utf8", at, at + length) : viewOf(bytes, at, at + length);
+    this.#key = key as K;
+    return this.#key;
+  }
+
+  /** Decoded by the codec; null for a tombstone. Throws VARVE_CODEC when the codec cannot. */
+  get value(): V | null {
+    if (this.#value !== undefined) return this.#value;
+    const { rows, bytes, serde } = this.#source;
+    const length = rows[this.#row + VALUE_LENGTH];
+    if (length < 0) return null;
+    const at = rows[this.#row + VALUE_AT];
+    try {
+      this.#value = serde.decode(bytes, at, at + length) as V;
+    } catch (cause) {
+      throw this.#undecodable(serde, length, cause);
+    }
+    return this.#value;
+  }
+
+  /** The key's bytes, whatever the key codec is. */
+  get rawKey(): Uint8Array | null {
+    return this.#view(KEY_AT, KEY_LENGTH);
+  }
+
+  /** The value's bytes, whatever the codec is. */
+  get rawValue(): Uint8Array | null {
+    return this.#view(VALUE_AT, VALUE_LENGTH);
+  }
+
+  /** All headers in their order, duplicates kept. */
+  get headers(): Headers {
+    return readHeaders(this.#source.bytes, this.#source.rows[this.#row + HEADERS_AT]);
+  }
+
+  /** The last header of that name; null when it has no value, undefined when there is none. */
+  header(name: string): Uint8Array | null | undefined {
+    return this.headers.findLast(([candidate]) => candidate === name)?.[1];
+  }
+
+  /** Whether the value is null: the record says that its key is deleted. */
+  get isTombstone(): boolean {
+    return this.#source.rows[this.#row + VALUE_LENGTH] < 0;
+  }
+
+  /** Everything, decoded: for logs and for JSON.stringify. */
+  toJSON(): Record<string, unknown> {
+    const { topic, partition, offset, timestamp, key, value, headers } = this;
+    return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  /** What console.log shows: the fields, and the bytes instead of a value that cannot be decoded. */
+  [inspect](): Record<string, unknown> {
+    try {
+      return this.toJSON();
+    } catch {
+      const { topic, partition, offset, rawKey, rawValue } = this;
+      return { topic, partition, offset, rawKey, rawValue };
+    }
+  }
+
+  #view(at: typeof KEY_AT | typeof VALUE_AT, lengthAt: typeof KEY_LENGTH | typeof VALUE_LENGTH): Uint8Array | null {
+    const { rows, bytes } = this.#source;
+    const length = rows[this.#row + lengthAt];
+    const start = rows[this.#row + at];
+    return length < 0 ? null : viewOf(bytes, start, start + length);
+  }
+
+  #undecodable(serde: Serde, length: number, cause: unknown): VarveError {
+    const { topic, partition, offset } = this;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new VarveError(
+      "VARVE_CODEC",
+      `the value of ${topic}-${partition} at offset ${offset} (${length} bytes) is not what the codec "${serde.name}" reads: ${why}`,
+      { topic, partition, offset, cause },
+    );
+  }
+}

@@ -1,0 +1,25 @@
+/** What users import from "varve". */
+
+export type { Consumer, ConsumerEvents, PartitionLag } from "./client/consumer.ts";
+export type { OnCorrupt, OutOfRange, SkippedEvent } from "./client/fetcher.ts";
+export { type OpenOptions, open, type Surroundings } from "./client/open.ts";
+export type { RecordMetadata } from "./client/open-batch.ts";
+export type { BatchesOptions, ConsumerOptions, ProducerOptions, ReadOptions } from "./client/options.ts";
+export type { Partitioner } from "./client/partitioner.ts";
+export type { BatchMetadata, Producer } from "./client/producer.ts";
+export type { HeadersInput, HeaderValue, ProducerRecord, TopicReference } from "./client/producer-record.ts";
+export type { ConsumerRecord } from "./client/record.ts";
+export type { RecordBatch } from "./client/record-batch.ts";
+export type { AnyCodec, Codec, CodecOption, KeyCodec } from "./client/serde.ts";
+export type { From, OffsetsInput, TopicPartition, TopicPartitionOffset, Until } from "./client/start-positions.ts";
+export type { PartitionOffset, TopicConsumerOptions, TopicHandle as Topic } from "./client/topic.ts";
+export type { CloseOptions, TopicOptions, VarveLog } from "./client/varve-log.ts";
+export type { CleanupPolicy, CodecName, ConfigChanges, Durability, TopicConfig } from "./engine/config.ts";
+export type { EngineEvents as LogEvents } from "./engine/engine.ts";
+export type { Logger } from "./engine/engine-options.ts";
+export type { Isolation } from "./engine/partition.ts";
+export type { PartitionDescription, TopicDescription } from "./engine/topic.ts";
+export { ERRORS, type ErrorCode, type ErrorPlace, hasCode, VarveError } from "./errors.ts";
+export type { TimestampType } from "./format/batch.ts";
+export type { Compression } from "./format/compression.ts";
+export type { Headers } from "./format/record.ts";
