@@ -73,7 +73,7 @@ export class Connection implements Caller {
     this.#end();
     while (this.#isHandling) await this.#handling;
     await this.#sent;
-    this.#socket.end();
+    this.#socket.destroySoon();
   }
 
   destroy(): void {

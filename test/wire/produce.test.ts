@@ -23,7 +23,7 @@ import { FaultyFiles } from "../../src/testing/faults.ts";
 import type { Listener } from "../../src/wire/listener.ts";
 import { Produce } from "../../src/wire/messages/00-produce.ts";
 import { InitProducerId } from "../../src/wire/messages/22-init-producer-id.ts";
-import { batchOf, startListener, WireClient } from "./wire-client.ts";
+import { batchOf, startListener, until, WireClient } from "./wire-client.ts";
 
 let engine: Engine;
 let listener: Listener;
@@ -321,7 +321,3 @@ describe("a disk", () => {
     expect(await produce(batchOf(["a"]))).toMatchObject({ errorCode: 0, baseOffset: 0 });
   });
 });
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise(setImmediate);
-}

@@ -102,3 +102,7 @@ export function batchOf(values: readonly string[], options: SealOptions & { time
   const { bytes, start, end } = builder.seal(seal);
   return bytes.slice(start, end);
 }
+
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise(setImmediate);
+}
