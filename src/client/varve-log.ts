@@ -5,7 +5,7 @@
  * after it is rejected. Either way everything is closed afterwards, and every call says so (VARVE_CLOSED).
  */
 import type { TopicOptions as EngineTopicOptions } from "../engine/config.ts";
-import type { Engine, EngineEvents } from "../engine/engine.ts";
+import { ENGINE, type Engine, type EngineEvents } from "../engine/engine.ts";
 import { checkOptions, integer } from "../engine/options.ts";
 import type { Topic } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
@@ -52,6 +52,11 @@ export class VarveLog {
     const aborted = () => this.#aborted(signal!);
     signal?.addEventListener("abort", aborted, { once: true });
     this.#context.onClosed = () => signal?.removeEventListener("abort", aborted);
+  }
+
+  /** For `listen` of varve/wire. @internal */
+  get [ENGINE](): Engine {
+    return this.#engine;
   }
 
   get path(): string {

@@ -31,7 +31,7 @@ import { discoverTopics, livePartitionFolders, topicIdIn } from "./directory.ts"
 import { newUuid } from "./meta-properties.ts";
 import { checkOption } from "./options.ts";
 import { Partition, type PartitionHost } from "./partition.ts";
-import { OFFSETS_TOPIC, Topic, type TopicHost, TRANSACTIONS_TOPIC } from "./topic.ts";
+import { isInternalName, Topic, type TopicHost } from "./topic.ts";
 
 /** The data directory around the topics. */
 export interface Surroundings extends Omit<PartitionHost, "recordStart"> {
@@ -437,10 +437,6 @@ export class Topics implements TopicHost {
       throw new VarveError("VARVE_TOPIC_EXISTS", message, { topic: topic.name, file: folder });
     }
   }
-}
-
-function isInternalName(name: string): boolean {
-  return name === OFFSETS_TOPIC || name === TRANSACTIONS_TOPIC;
 }
 
 function startOf(entry: CatalogueTopic, index: number): number {

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { open } from "../../src/client/open.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import { TestClock } from "../../src/testing/clock.ts";
@@ -75,6 +76,18 @@ describe("addresses", () => {
     const one = new WireClient(socket);
     clients.push(one);
     expect(await one.call(ApiVersions, 0, {})).toMatchObject({ errorCode: 0 });
+  });
+
+  it("the log may be what `open` gives", async () => {
+    await start();
+    const log = await open(":memory:");
+    const other = await listen(log, { port: 0, autoCreateTopics: true });
+    const one = await WireClient.connect(other.port);
+    clients.push(one);
+    await one.call(Metadata, 12, { topics: [{ name: "t" }] });
+    expect(log.topics().map(({ name }) => name)).toEqual(["t"]);
+    await log.close();
+    await one.closed();
   });
 
   it("what is no log, or an unknown option, is refused", async () => {
