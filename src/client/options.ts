@@ -43,7 +43,7 @@ export interface ConsumerOptions<V = unknown> {
   until?: Until;
   /** Only these partitions of each topic. Not together with a group. */
   partitions?: readonly number[];
-  /** Goes on where the group has committed, and commits for it. One member at a time. */
+  /** Shares the topics with the other members of the group, goes on where it has committed, and commits for it. */
   group?: string;
   /** "read_committed" (the default) never shows an open or aborted transaction. */
   isolation?: Isolation;
@@ -57,7 +57,10 @@ export interface ConsumerOptions<V = unknown> {
   autoCommit?: boolean;
   /** 1000 by default. */
   autoCommitIntervalMs?: number;
-  /** A record in hand for longer raises "stalled". 300000 by default. */
+  /**
+   * A record in hand for longer raises "stalled"; a group gives the partitions to others then, until the next record is asked for.
+   * 300000 by default.
+   */
   maxPollIntervalMs?: number;
   /** How much may be fetched and not consumed yet. 16 MiB by default; one stored batch is always possible. */
   maxBytes?: number;

@@ -15,7 +15,6 @@ import { closeDirectory } from "./closing.ts";
 import type { Durability, TopicOptions } from "./config.ts";
 import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
 import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
-import { Groups } from "./group.ts";
 import { GroupCoordinator } from "./groups/coordinator.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
@@ -36,7 +35,6 @@ export const ENGINE = Symbol.for("varve.engine");
 export class Engine {
   /** As it was given to `open`, made absolute; ":memory:" stays. */
   readonly path: string;
-  readonly groups = new Groups();
   /** Of the consumer groups, for members of this process and of the wire. */
   readonly coordinator: GroupCoordinator;
   readonly producerIds: ProducerIds;

@@ -162,6 +162,12 @@ export class GroupCoordinator {
     return { errorCode, members };
   }
 
+  /** What its members, as they are, would agree on; undefined when there are none. */
+  expectedProtocol(groupId: string): string | undefined {
+    const group = this.#groups.get(groupId);
+    return group && group.members.size > 0 ? group.selectProtocol() : undefined;
+  }
+
   // ---- offsets
 
   /** Whether this member may commit now: NONE, or the error. Shows that it is alive. */
