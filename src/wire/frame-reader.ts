@@ -10,15 +10,17 @@ import { readInt32 } from "../format/integers.ts";
 const LENGTH_BYTES = 4;
 
 /** API key, version and correlation id. */
-const MIN_FRAME_BYTES = 8;
+const MIN_REQUEST_BYTES = 8;
 
 export class FrameReader {
   readonly #maxBytes: number;
+  readonly #minBytes: number;
   #chunks: Uint8Array[] = [];
   #bufferedBytes = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, minBytes = MIN_REQUEST_BYTES) {
     this.#maxBytes = maxBytes;
+    this.#minBytes = minBytes;
   }
 
   get bufferedBytes(): number {
@@ -36,8 +38,8 @@ export class FrameReader {
     if (this.#bufferedBytes < LENGTH_BYTES) return undefined;
     this.#gather(LENGTH_BYTES);
     const length = readInt32(this.#chunks[0], 0);
-    if (length < MIN_FRAME_BYTES || length > this.#maxBytes) {
-      const message = `a frame of ${length} bytes; a request has from ${MIN_FRAME_BYTES} to ${this.#maxBytes}`;
+    if (length < this.#minBytes || length > this.#maxBytes) {
+      const message = `a frame of ${length} bytes; a request has from ${this.#minBytes} to ${this.#maxBytes}`;
       throw new VarveError("VARVE_CORRUPT", message);
     }
     const end = LENGTH_BYTES + length;

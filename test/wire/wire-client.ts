@@ -22,7 +22,7 @@ export async function startListener(
 
 export class WireClient {
   readonly socket: Socket;
-  readonly #frames = new FrameReader(0x7fff_ffff);
+  readonly #frames = new FrameReader(0x7fff_ffff, 4);
   readonly #waiting: { resolve(frame: Uint8Array): void; reject(error: Error): void }[] = [];
   #correlationId = 0;
 

@@ -3,7 +3,7 @@
  * only with `anyReplicationFactor`. An assignment of replicas may name this broker and no other. Topics hold bytes: their
  * codec is "bytes". The timeout is not looked at.
  */
-import { fullConfig, type TopicOptions } from "../../engine/config.ts";
+import { fullConfig, MAX_PARTITIONS, type TopicOptions } from "../../engine/config.ts";
 import type { Topic } from "../../engine/topic.ts";
 import type { RequestOf, ResponseOf } from "../api.ts";
 import { type Broker, NODE_ID, REPLICATION_FACTOR } from "../broker.ts";
@@ -64,7 +64,10 @@ function partitionsOf({ numPartitions, replicationFactor, assignments }: Asked, 
     }
   }
   if (numPartitions === DEFAULT) return defaultPartitions;
-  if (numPartitions < 1) throw new Refused(ERROR.INVALID_PARTITIONS, `${numPartitions} partitions`);
+  if (numPartitions < 1 || numPartitions > MAX_PARTITIONS) {
+    const message = `${numPartitions} partitions; a topic has from 1 to ${MAX_PARTITIONS}`;
+    throw new Refused(ERROR.INVALID_PARTITIONS, message);
+  }
   return numPartitions;
 }
 
