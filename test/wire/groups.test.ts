@@ -116,6 +116,16 @@ describe("a member", () => {
   });
 });
 
+it("a listener that closes does not wait for the others of a group", async () => {
+  const { generationId, memberId } = await stable();
+  const other = await WireClient.connect(listener.port);
+  const waiting = join(9, "", other);
+  const beat = async () => (await client.call(Heartbeat, 4, { groupId: "g", generationId, memberId })).errorCode;
+  while ((await beat()) === 0);
+  await listener.close({ timeoutMs: 2 ** 31 - 1 });
+  expect((await waiting).errorCode).toBe(15);
+});
+
 describe("offsets", () => {
   const commit = (version = 9, partitionIndex = 0) => {
     const partitions = [{ partitionIndex, committedOffset: 5, committedLeaderEpoch: 0, committedMetadata: "m" }];

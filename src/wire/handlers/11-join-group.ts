@@ -5,7 +5,7 @@
  */
 import type { JoinGroupResult } from "../../engine/groups/requests.ts";
 import type { RequestOf, ResponseOf } from "../api.ts";
-import { groupErrorOf } from "../group-errors.ts";
+import { groupErrorOf, unlessEnding } from "../group-errors.ts";
 import type { Call } from "../handler.ts";
 import type { JoinGroup } from "../messages/11-join-group.ts";
 
@@ -21,7 +21,7 @@ export async function joinGroup(request: RequestOf<typeof JoinGroup>, call: Call
   const { groupId, memberId, groupInstanceId, sessionTimeoutMs, protocolType } = request;
   const hasRebalanceTimeout = version >= FIRST_VERSION_WITH_REBALANCE_TIMEOUT;
   try {
-    const result = await broker.engine.coordinator.joinGroup({
+    const joined = broker.engine.coordinator.joinGroup({
       groupId,
       memberId,
       groupInstanceId,
@@ -35,7 +35,7 @@ export async function joinGroup(request: RequestOf<typeof JoinGroup>, call: Call
       requiresKnownMemberId: version >= FIRST_VERSION_WITH_KNOWN_IDS,
       canSkipAssignment: version >= FIRST_VERSION_WITH_SKIPPING,
     });
-    return answerOf(result, version);
+    return answerOf(await unlessEnding(joined, caller), version);
   } catch (error) {
     return { errorCode: groupErrorOf(error), protocolName: emptyName(version), leader: "", memberId, members: [] };
   }
