@@ -96,8 +96,8 @@ export interface ReadOptions {
   signal?: AbortSignal;
 }
 
-const MAX_MS = 2 ** 31 - 1;
-const MAX_INT = 2 ** 31 - 1;
+export const MAX_MS = 2 ** 31 - 1;
+export const MAX_INT = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
 
 export const CODEC = matching<AnyCodec>('one of "json", "msgpack", "string", "bytes", or { encode, decode }', isCodec);
@@ -107,7 +107,7 @@ export const SIGNAL = matching<AbortSignal>(
   (value) => typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value,
 );
 
-const TOPICS = matching<ConsumerOptions<never>["topics"]>(
+export const TOPIC_LIST = matching<ConsumerOptions<never>["topics"]>(
   "an array of topics, names or patterns with at least one entry",
   (value) => Array.isArray(value) && value.length > 0,
 );
@@ -130,7 +130,7 @@ const PRODUCER: OptionTable<ProducerOptions> = {
 type AnyConsumerOptions = Omit<ConsumerOptions<never>, "codec"> & { codec?: AnyCodec };
 
 const CONSUMER: OptionTable<AnyConsumerOptions> = {
-  topics: TOPICS,
+  topics: TOPIC_LIST,
   from: FROM,
   until: UNTIL,
   partitions: PARTITION_LIST,
@@ -178,7 +178,7 @@ export function checkConsumerOptions(given: unknown): CheckedConsumerOptions {
   const checked = checkOptions<AnyConsumerOptions>(given, CONSUMER, "the consumer");
   const { topics, group } = checked;
   if (topics === undefined)
-    throw invalidOption("topics", `the option topics of the consumer is missing; ${TOPICS.expected} was expected`);
+    throw invalidOption("topics", `the option topics of the consumer is missing; ${TOPIC_LIST.expected} was expected`);
   if (group === undefined) {
     for (const name of ["autoCommit", "autoCommitIntervalMs"] as const) {
       if (checked[name] !== undefined) throw invalidOption(name, `the option ${name} of the consumer needs a group`);
