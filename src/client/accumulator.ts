@@ -18,6 +18,9 @@ export interface AccumulatorOptions {
   batchBytes: number;
 }
 
+/** About a millisecond of them. */
+const TICKS_PER_TURN = 256;
+
 /** The executor of all promises of sends: one function instead of a closure for each. */
 let lastResolve: Resolve;
 const capture = (resolve: Resolve) => {
@@ -34,6 +37,7 @@ export class Accumulator {
   /** Sealed, and not acknowledged yet. */
   readonly #pending = new Set<Pending>();
   #endOfTick = false;
+  #ticksSinceTurn = 0;
 
   constructor(options: AccumulatorOptions) {
     this.#clock = options.clock;
@@ -140,13 +144,20 @@ export class Accumulator {
     return batch;
   }
 
+  /** A loop of awaited sends runs from one microtask to the next: once in a while timers and I/O must have their turn. */
   #sealAtEndOfTick(): void {
     if (this.#endOfTick) return;
     this.#endOfTick = true;
-    queueMicrotask(() => {
+    const sealNow = () => {
       this.#endOfTick = false;
       this.sealAll();
-    });
+    };
+    if (++this.#ticksSinceTurn < TICKS_PER_TURN) {
+      queueMicrotask(sealNow);
+    } else {
+      this.#ticksSinceTurn = 0;
+      setImmediate(sealNow);
+    }
   }
 
   #sealLater(batch: OpenBatch): void {

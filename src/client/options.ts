@@ -179,11 +179,7 @@ export function checkConsumerOptions(given: unknown): CheckedConsumerOptions {
   const { topics, group } = checked;
   if (topics === undefined)
     throw invalidOption("topics", `the option topics of the consumer is missing; ${TOPIC_LIST.expected} was expected`);
-  if (group === undefined) {
-    for (const name of ["autoCommit", "autoCommitIntervalMs"] as const) {
-      if (checked[name] !== undefined) throw invalidOption(name, `the option ${name} of the consumer needs a group`);
-    }
-  } else if (checked.partitions !== undefined) {
+  if (group !== undefined && checked.partitions !== undefined) {
     throw invalidOption("partitions", "the option partitions of the consumer cannot be given together with a group");
   }
   return { ...CONSUMER_DEFAULTS, ...checked, topics };

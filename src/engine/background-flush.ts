@@ -3,6 +3,7 @@
  * Syncs go a few at a time, so that those that somebody waits for find a free thread.
  */
 import type { Clock } from "../storage/clock.ts";
+import { forEachAtOnce } from "./at-once.ts";
 import type { Partition } from "./partition.ts";
 
 /** Node has four threads for files. */
@@ -24,20 +25,6 @@ export class BackgroundFlush {
     this.#cancel ??= this.#clock.schedule(this.#flushMs, () => this.#run());
   }
 
-  /** Syncs everything now. Rejects with the first failure, after all were tried. */
-  async flush(): Promise<void> {
-    const partitions = [...this.#touched];
-    this.#touched = new Set();
-    const failures: unknown[] = [];
-    const next = async () => {
-      for (let partition = partitions.pop(); partition; partition = partitions.pop()) {
-        await partition.flush().catch((error) => failures.push(error));
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT_SYNCS }, next));
-    if (failures.length > 0) throw failures[0];
-  }
-
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -45,7 +32,9 @@ export class BackgroundFlush {
 
   #run(): void {
     this.#cancel = undefined;
+    const partitions = this.#touched;
+    this.#touched = new Set();
     // A failure has poisoned its partition, which tells everybody who should know.
-    this.flush().catch(() => {});
+    forEachAtOnce(CONCURRENT_SYNCS, partitions, (partition) => partition.flush().catch(() => {}));
   }
 }

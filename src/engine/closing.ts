@@ -9,6 +9,7 @@ import { VarveError } from "../errors.ts";
 import { formatCleanShutdown } from "../format/checkpoints.ts";
 import { CLEAN_SHUTDOWN, join } from "../storage/paths.ts";
 import { replaceFile } from "../storage/replace-file.ts";
+import { forEachAtOnce } from "./at-once.ts";
 import type { DataDirectory } from "./data-directory.ts";
 
 const CONCURRENT_CLOSES = 4;
@@ -53,19 +54,15 @@ async function closeInOrder(
 }
 
 async function closePartitions(dir: DataDirectory, failures: unknown[]): Promise<void> {
-  const partitions = [...dir.topicSet.partitions()];
-  const next = async () => {
-    for (let partition = partitions.pop(); partition; partition = partitions.pop()) {
-      try {
-        await partition.close();
-      } catch (error) {
-        partition.closeNow();
-        // A failed sync was told when it happened.
-        if (!partition.poisoned) failures.push(error);
-      }
+  await forEachAtOnce(CONCURRENT_CLOSES, dir.topicSet.partitions(), async (partition) => {
+    try {
+      await partition.close();
+    } catch (error) {
+      partition.closeNow();
+      // A failed sync was told when it happened.
+      if (!partition.poisoned) failures.push(error);
     }
-  };
-  await Promise.all(Array.from({ length: CONCURRENT_CLOSES }, next));
+  });
 }
 
 /** Whether the next open may take the files as they are. */

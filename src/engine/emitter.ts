@@ -1,6 +1,6 @@
 /**
  * Events with types. Listeners are called at once, in the order they came; one that throws does not keep the others from
- * hearing, and its error goes to `onError`. Nobody is told twice for having been added twice under different events.
+ * hearing, and its error goes to `onError`.
  */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();

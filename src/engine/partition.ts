@@ -243,7 +243,14 @@ export class Partition {
     await this.ready();
     const log = this.#log;
     if (!log || log.poisoned || this.#isClosed) return 0;
-    const count = log.retain(limit);
+    log.rollExpired();
+    let count = 0;
+    // One by one, and none before what lies behind it is on the disk: a power cut then leaves neither a hole nor an end that
+    // lies further back than it was.
+    for (; count < limit; count++) {
+      await log.flush();
+      if (this.#isClosed || log.retain(1) === 0) break;
+    }
     if (count > 0) this.#changed(log);
     return count;
   }

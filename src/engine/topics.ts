@@ -15,6 +15,7 @@ import {
   partitionFolder,
   topicNameProblem,
 } from "../storage/paths.ts";
+import { forEachAtOnce } from "./at-once.ts";
 import type { Catalogue, CatalogueContent, CatalogueTopic } from "./catalogue.ts";
 import type { LoadedCheckpoints, Offsets } from "./checkpoints.ts";
 import { looksCleaned } from "./cleaned.ts";
@@ -46,6 +47,8 @@ export interface Surroundings extends Omit<PartitionHost, "recordStart"> {
 }
 
 const DELETED_ID_BYTES = 16;
+/** Each makes a few small files and syncs them. */
+const CONCURRENT_OPENS = 8;
 
 export class Topics implements TopicHost {
   readonly #around: Surroundings;
@@ -295,10 +298,10 @@ export class Topics implements TopicHost {
   /** Makes the folders. When that fails, nothing of the partitions stays. */
   async #openNew(partitions: readonly Partition[], undo: () => Promise<void>): Promise<void> {
     try {
-      for (const partition of partitions) await partition.ready();
+      await forEachAtOnce(CONCURRENT_OPENS, partitions, (partition) => partition.ready());
     } catch (error) {
       for (const partition of partitions) {
-        partition.closeNow();
+        await partition.close().catch(() => partition.closeNow());
         partition.forget();
         this.#around.files.removeFolder(partition.folder);
       }

@@ -18,7 +18,7 @@
 import { VarveError } from "../errors.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readUint32, writeInt32 } from "./integers.ts";
-import { array, type Infer, int16, int32, int64, read, struct, uint32, write } from "./schema.ts";
+import { array, type Infer, int16, int32, int64, type ReadOptions, read, struct, uint32, write } from "./schema.ts";
 
 const VERSION = 1;
 const VERSION_AT = 0;
@@ -41,7 +41,11 @@ const SNAPSHOT = struct({ version: int16, crc: uint32, entries: array(ENTRY) });
 export type ProducerSnapshotEntry = Infer<typeof ENTRY>;
 
 /** `file` is what errors call the bytes. */
-export function readProducerSnapshot(bytes: Uint8Array, file = "the snapshot"): ProducerSnapshotEntry[] {
+export function readProducerSnapshot(
+  bytes: Uint8Array,
+  file = "the snapshot",
+  options?: ReadOptions,
+): ProducerSnapshotEntry[] {
   if (bytes.length < ENTRIES_AT) throw corrupt(file, `${bytes.length} bytes are too few`);
   const version = readInt16(bytes, VERSION_AT);
   if (version > VERSION) {
@@ -52,7 +56,7 @@ export function readProducerSnapshot(bytes: Uint8Array, file = "the snapshot"): 
   const expected = readUint32(bytes, CRC_AT);
   const found = crc32c(bytes, ENTRIES_AT, bytes.length);
   if (found !== expected) throw corrupt(file, `its checksum is ${hex(found)}, its bytes say ${hex(expected)}`);
-  return read(SNAPSHOT, bytes).entries;
+  return read(SNAPSHOT, bytes, 0, 0, bytes.length, options).entries;
 }
 
 export function writeProducerSnapshot(entries: readonly ProducerSnapshotEntry[]): Uint8Array {

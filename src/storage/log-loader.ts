@@ -21,6 +21,7 @@ import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
 import { replaceFile } from "./replace-file.ts";
+import { deleteSegment } from "./roll.ts";
 import { type Damage, isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { ensureIndexes, ensureTimes, writeIfPossible } from "./segment-index.ts";
@@ -64,7 +65,12 @@ export async function loadLog(
     endOffset: 0,
   };
   const loader = new Loader(state, options, epochs === undefined);
-  await loader.load();
+  try {
+    await loader.load();
+  } catch (error) {
+    for (const segment of state.segments.all) segment.close();
+    throw error;
+  }
   const { isClean } = loader;
   return {
     state,
@@ -83,6 +89,8 @@ class Loader {
   #scannedBytes = 0;
   #truncatedBytes = 0;
   #hasProducers = false;
+  /** Where the end is missing: a snapshot from behind knows of markers that the log does not have. */
+  #cutAt = Number.POSITIVE_INFINITY;
   #mayHaveLost: boolean;
 
   constructor(state: LogState, options: LogOptions, epochsAreLost: boolean) {
@@ -104,8 +112,10 @@ class Loader {
     if (names === undefined) await this.#makeFolder();
     // Whoever left the marker could not close in order.
     if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
-    if (this.#findSegments(names ?? [])) await this.#copyPoisoned(names ?? []);
-    else this.#addSegment(this.#options.startOffset);
+    if (this.#findSegments(names ?? [])) {
+      this.#deleteExpired();
+      await this.#copyPoisoned(names ?? []);
+    } else this.#addSegment(this.#options.startOffset);
     await this.#walk();
     state.endOffset = state.segments.active.endOffset;
     if (state.startOffset > state.endOffset) this.#restartAt(state.startOffset);
@@ -163,6 +173,15 @@ class Loader {
     return all.length > 0;
   }
 
+  /** Segments wholly before the log start were deleted; a power cut may have brought some back, with holes between them. */
+  #deleteExpired(): void {
+    const { segments, startOffset, readOnly } = this.#state;
+    while (segments.all.length > 1 && segments.all[1].baseOffset <= startOffset) {
+      if (readOnly) segments.remove(segments.first);
+      else deleteSegment(this.#state, segments.first);
+    }
+  }
+
   #addSegment(baseOffset: number): Segment {
     const { files, folder, segments, readOnly } = this.#state;
     const segment = new Segment(files, folder, baseOffset, !readOnly);
@@ -179,7 +198,8 @@ class Loader {
   async #walk(): Promise<void> {
     const { segments } = this.#state;
     if (this.isClean && (await this.#walkTail(segments.active))) return;
-    const from = this.isClean ? segments.active.baseOffset : this.#options.recoveryPoint;
+    // The segment that ends at the recovery point may have been sealed after the sync: its indexes are in doubt.
+    const from = this.isClean ? segments.active.baseOffset : this.#options.recoveryPoint - 1;
     for (const segment of segments.from(from)) {
       const isCut = await this.#walkSegment(segment);
       if (isCut) return;
@@ -256,7 +276,8 @@ class Loader {
     const isPastRecoveryPoint = damage.from >= recoveryPoint;
     const behind = this.#lookBehind(segment, damage);
     const verdict = decide({ lastClose: this.#lastClose, isPastRecoveryPoint, behind });
-    if (verdict !== "cut") this.#reportCorrupt(segment, damage);
+    // A suffix that was never synced is none.
+    if (verdict === "keep" || verdict === "cutAsideAndResume") this.#reportCorrupt(segment, damage);
     if (verdict === "keep") {
       // The bytes stay where they are: what follows keeps its position.
       segment.size = damage.resume?.position ?? size;
@@ -299,6 +320,7 @@ class Loader {
   #resumeAt(offset: number): void {
     const { active } = this.#state.segments;
     if (offset === active.endOffset) return;
+    this.#cutAt = active.endOffset;
     if (active.size === 0) {
       this.#drop(active);
     } else {
@@ -351,10 +373,11 @@ class Loader {
   async #loadProducers(): Promise<void> {
     const state = this.#state;
     const { files, folder, endOffset, readOnly } = state;
+    const known = Math.min(endOffset, this.#cutAt);
     if (!readOnly) {
-      for (const offset of listSnapshots(files, folder)) if (offset > endOffset) removeSnapshot(state, offset);
+      for (const offset of listSnapshots(files, folder)) if (offset > known) removeSnapshot(state, offset);
     }
-    const nearest = nearestSnapshot(state, endOffset);
+    const nearest = nearestSnapshot(state, known);
     state.producers = nearest.producers;
     if (nearest.offset === endOffset || this.#isUntouched(nearest)) return;
     for (const _ of replay(state, nearest.producers, nearest.offset, endOffset)) {

@@ -234,6 +234,12 @@ export class Log {
     return offset;
   }
 
+  /** Begins a new segment when the active one is due to be deleted, so that its successor can be made durable first. */
+  rollExpired(): void {
+    this.#checkWritable();
+    for (const segment of expiredSegments(this.#state)) if (segment === this.#state.segments.active) this.roll();
+  }
+
   /** One retention pass. Returns how many segments it deleted; `limit` bounds them, since each takes the disk a while. */
   retain(limit = Number.POSITIVE_INFINITY): number {
     this.#checkWritable();

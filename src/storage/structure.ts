@@ -74,6 +74,7 @@ export class Structure {
 
   /** A batch that starts too far on is right all the same when the one behind it agrees: then what was between is lost. */
   isBehindGap(batch: Batch, following: Batch | undefined): boolean {
+    if (batch.baseOffset === this.nextOffset) return false;
     return this.mayStartAt(batch.baseOffset) && following?.baseOffset === batch.lastOffset + 1;
   }
 

@@ -45,6 +45,23 @@ describe("send", () => {
     await log.close();
   });
 
+  it("gives the event loop its turns in a loop of awaited sends", async () => {
+    const log = await createTestLog();
+    const topic = await log.createTopic("orders");
+    const producer = log.producer();
+    let turns = 0;
+    const count = () => {
+      turns++;
+      turn = setImmediate(count);
+    };
+    let turn = setImmediate(count);
+    for (let i = 0; i < 2000; i++) await producer.send(topic, { value: i });
+    clearImmediate(turn);
+    expect(turns).toBeGreaterThan(2);
+    await producer.close();
+    await log.close();
+  });
+
   it("seals early what reaches batchBytes", async () => {
     const log = await createTestLog();
     const topic = await log.createTopic<string>("t", { codec: "string" });

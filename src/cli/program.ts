@@ -1,0 +1,78 @@
+/**
+ * The command `varve`: its sub-commands, and what its exit codes mean.
+ *
+ *   0  done     1  failed, or something is wrong with the data     2  misuse: what was asked for makes no sense
+ *
+ * Data goes to stdout, talk to stderr.
+ */
+import { Command, CommanderError } from "commander";
+import { hasCode, VarveError } from "../errors.ts";
+import { addConsume } from "./consume.ts";
+import { addDump } from "./dump.ts";
+import { addOffsets } from "./offsets.ts";
+import { examples } from "./options.ts";
+import { addProduce } from "./produce.ts";
+import { addRepair } from "./repair.ts";
+import { Failure, Output, type Streams, say, type Terminal } from "./terminal.ts";
+import { addTopics } from "./topics.ts";
+import { addTour } from "./tour.ts";
+import { addVerify } from "./verify.ts";
+
+const FAILED = 1;
+const MISUSE = 2;
+
+/** Runs one command; `argv` without the program's own name. Resolves to the exit code. */
+export async function run(argv: readonly string[], streams: Streams): Promise<number> {
+  const terminal: Terminal = { out: new Output(streams.stdout), err: new Output(streams.stderr), streams, exitCode: 0 };
+  try {
+    await buildProgram(terminal).parseAsync(argv, { from: "user" });
+    await terminal.out.flush();
+    return terminal.exitCode;
+  } catch (error) {
+    await terminal.out.flush().catch(() => {});
+    await terminal.err.flush().catch(() => {});
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSE;
+    await say(terminal, `varve: ${describe(error)}`).catch(() => {});
+    return hasCode(error, "VARVE_INVALID_OPTION", "VARVE_INVALID_ARGUMENT", "VARVE_INVALID_TOPIC") ? MISUSE : FAILED;
+  }
+}
+
+function buildProgram(terminal: Terminal): Command {
+  const program = new Command("varve");
+  program
+    .description("An embedded log engine: topics, partitions and replay in files that Apache Kafka itself reads.")
+    .version(terminal.streams.version, "-V, --version", "print the version")
+    .option("--dir <dir>", "the data directory", "./varve-data")
+    .option("--json", "print one JSON object per line", false)
+    .helpOption("-h, --help", "show how a command is used")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(--help shows how)")
+    .addHelpText(
+      "after",
+      examples(
+        "varve tour                                   see it all in half a minute",
+        "varve topics create orders --partitions 3",
+        "echo 'k1:hello' | varve produce orders --key-separator :",
+        "varve consume orders --from-beginning --until end",
+        "varve verify varve-data",
+      ),
+    );
+  addTopics(program, terminal);
+  addProduce(program, terminal);
+  addConsume(program, terminal);
+  addOffsets(program, terminal);
+  addDump(program, terminal);
+  addVerify(program, terminal);
+  addRepair(program, terminal);
+  addTour(program, terminal);
+  return program;
+}
+
+/** A message for people. What is no VarveError is a mistake of ours: its stack says where. */
+function describe(error: unknown): string {
+  if (error instanceof Failure) return error.message;
+  if (error instanceof VarveError) return `${error.message} (${error.code})`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
