@@ -1,7 +1,7 @@
 /** What a producer is told: for good batches, for retries, and for everything that is no good batch. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TopicOptions } from "../../src/engine/config.ts";
-import type { Engine } from "../../src/engine/engine.ts";
+import { Engine } from "../../src/engine/engine.ts";
 import {
   ATTRIBUTES,
   BATCH_LENGTH,
@@ -20,7 +20,7 @@ import { writeInt16, writeInt32, writeInt64 } from "../../src/format/integers.ts
 import { VALUE_AT, VALUE_LENGTH } from "../../src/format/record.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
-import type { Listener } from "../../src/wire/listener.ts";
+import { type Listener, listen } from "../../src/wire/listener.ts";
 import { Produce } from "../../src/wire/messages/00-produce.ts";
 import { InitProducerId } from "../../src/wire/messages/22-init-producer-id.ts";
 import { batchOf, startListener, until, WireClient } from "./wire-client.ts";
@@ -267,6 +267,27 @@ describe("an idempotent producer", () => {
     expect(await produce(sequenced(0, ["a", "b"]))).toMatchObject({ errorCode: 0, baseOffset: 0 });
     expect(await produce(sequenced(2, ["c"]))).toMatchObject({ errorCode: 0, baseOffset: 2 });
     expect(partition().endOffset).toBe(3);
+  });
+
+  it("is known again after the log was reopened", async () => {
+    client.close();
+    await engine.close();
+    const files = new MemoryFiles();
+    const reopen = async () => {
+      engine = await Engine.open("/data", { files });
+      listener = await listen(engine, { port: 0 });
+      client = await WireClient.connect(listener.port);
+    };
+    await reopen();
+    await engine.createTopic("t");
+    await produce(sequenced(0, ["a", "b"]));
+    await produce(sequenced(2, ["c"]));
+    client.close();
+    await engine.close();
+    await reopen();
+    expect(await produce(sequenced(2, ["c"]))).toMatchObject({ errorCode: 0, baseOffset: 2 });
+    expect(await produce(sequenced(4, ["e"]))).toMatchObject({ errorCode: 45 });
+    expect(await produce(sequenced(3, ["d"]))).toMatchObject({ errorCode: 0, baseOffset: 3 });
   });
 
   it("may leave no gap", async () => {
