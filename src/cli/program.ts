@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import { hasCode, VarveError } from "../errors.ts";
 import { addConsume } from "./consume.ts";
 import { addDump } from "./dump.ts";
+import { addGroups } from "./groups.ts";
 import { addOffsets } from "./offsets.ts";
 import { examples } from "./options.ts";
 import { addProduce } from "./produce.ts";
@@ -63,6 +64,7 @@ function buildProgram(terminal: Terminal): Command {
   addProduce(program, terminal);
   addConsume(program, terminal);
   addOffsets(program, terminal);
+  addGroups(program, terminal);
   addDump(program, terminal);
   addVerify(program, terminal);
   addRepair(program, terminal);

@@ -92,6 +92,7 @@ export class ConsumerGroup {
       if (reset) resets.push(reset);
     }
     if (dryRun || resets.length === 0) return resets;
+    this.#checkWritable();
     const outside = { groupId: this.name, memberId: "", generationId: -1, groupInstanceId: null };
     if ((await engine.coordinator.checkCommit(outside)) !== KAFKA_ERRORS.NONE) throw this.#busy("reset");
     await engine.offsets.commit(
@@ -103,6 +104,7 @@ export class ConsumerGroup {
 
   /** Forgets the group and what it has committed; nobody may be in it. Of a group that does not exist nothing is left either. */
   async delete(): Promise<void> {
+    this.#checkWritable();
     const [{ errorCode }] = await this.#context.engine.coordinator.deleteGroups([this.name]);
     if (errorCode === KAFKA_ERRORS.NON_EMPTY_GROUP) throw this.#busy("deleted");
   }
@@ -137,6 +139,11 @@ export class ConsumerGroup {
       lags.push({ topic, partition: index, committed: from, end, lag: Math.max(0, end - (from ?? startOffset)) });
     }
     return lags.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  }
+
+  #checkWritable(): void {
+    if (!this.#context.engine.readOnly) return;
+    throw new VarveError("VARVE_READ_ONLY", `the log was opened read-only: the group ${this.name} cannot be changed`);
   }
 
   #busy(what: string): VarveError {

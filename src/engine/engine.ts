@@ -65,6 +65,7 @@ export class Engine {
       clock: dir.clock,
       chance: dir.chance,
       storage: dir.offsets,
+      readOnly: dir.readOnly,
       hasPartition: (topic, partition) => dir.topics.get(topic)?.partitions[partition] !== undefined,
       warn: (message) => dir.warn(message),
     });

@@ -44,6 +44,8 @@ export interface GroupCoordinatorOptions {
   /** Whether there is such a partition to commit for. */
   hasPartition(topic: string, partition: number): boolean;
   warn?(message: string): void;
+  /** The owner of the directory coordinates; here the groups are only looked at, as they were written. */
+  readOnly?: boolean;
   /**
    * How long an empty group waits for more members when the first one comes over the wire. Kafka's default is 3000; most
    * groups here are small and local, so 100.
@@ -64,6 +66,7 @@ const DAY_MS = 86_400_000;
 
 const DEFAULTS = {
   warn: () => {},
+  readOnly: false,
   initialRebalanceDelayMs: 100,
   groupMaxSize: Number.POSITIVE_INFINITY,
   minSessionTimeoutMs: 100,
@@ -256,12 +259,13 @@ export class GroupCoordinator {
   // ---- inside
 
   async #load(): Promise<void> {
-    const { storage, clock } = this.#options;
+    const { storage, clock, readOnly } = this.#options;
     await storage.ready();
     for (const { group: id, value } of storage.storedGroups()) {
       if (this.#isClosed) return;
-      const { group, isMissingMembers } = fromStored(id, value, clock.now());
+      const { group, isMissingMembers } = fromStored(id, value, clock.now(), readOnly);
       this.#groups.set(id, group);
+      if (readOnly) continue;
       for (const member of group.members.values()) this.#rebalancing.touch(group, member);
       if (isMissingMembers && group.members.size > 0) this.#rebalancing.prepare(group);
     }
@@ -270,6 +274,7 @@ export class GroupCoordinator {
   /** What speaks against answering at all. */
   async #refusal(groupId: string): Promise<number> {
     if (groupId === "") return KAFKA_ERRORS.INVALID_GROUP_ID;
+    if (this.#options.readOnly) return KAFKA_ERRORS.NOT_COORDINATOR;
     if (!this.#isClosed) await this.ready();
     return this.#isClosed ? KAFKA_ERRORS.COORDINATOR_NOT_AVAILABLE : KAFKA_ERRORS.NONE;
   }

@@ -51,15 +51,19 @@ export function toStored(group: Group): GroupMetadataValue {
   };
 }
 
-/** `isMissingMembers`: those of the process that is gone; the others must share out what they had. */
+/**
+ * `isMissingMembers`: those of the process that is gone; the others must share out what they had. With `keepsAll` the process may
+ * live, and everybody is there.
+ */
 export function fromStored(
   id: string,
   value: GroupMetadataValue,
   now: number,
+  keepsAll = false,
 ): { group: Group; isMissingMembers: boolean } {
   const { currentStateTimestamp, protocolType, protocol, leader } = value;
   const group = new Group(id, currentStateTimestamp === NO_TIMESTAMP ? now : currentStateTimestamp);
-  const present = value.members.filter(({ clientHost }) => clientHost !== IN_PROCESS_HOST);
+  const present = value.members.filter(({ clientHost }) => keepsAll || clientHost !== IN_PROCESS_HOST);
   for (const { memberId, groupInstanceId, clientId, clientHost, ...stored } of present) {
     const member = new Member(
       { memberId, groupInstanceId, clientId, clientHost },
