@@ -8,13 +8,7 @@ import { VarveError } from "../errors.ts";
 import { ZERO_UUID } from "../format/uuid.ts";
 import type { Chance } from "../storage/clock.ts";
 import type { LastClose } from "../storage/log-state.ts";
-import {
-  deletedPartitionFolder,
-  join,
-  parsePartitionFolder,
-  partitionFolder,
-  topicNameProblem,
-} from "../storage/paths.ts";
+import { deletedPartitionFolder, join, parsePartitionFolder, partitionFolder } from "../storage/paths.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { Catalogue, CatalogueContent, CatalogueTopic } from "./catalogue.ts";
 import type { LoadedCheckpoints, Offsets } from "./checkpoints.ts";
@@ -33,6 +27,7 @@ import { newUuid } from "./meta-properties.ts";
 import { checkOption } from "./options.ts";
 import { Partition, type PartitionHost } from "./partition.ts";
 import { isInternalName, Topic, type TopicHost } from "./topic.ts";
+import { checkNewName } from "./topic-names.ts";
 
 /** The data directory around the topics. */
 export interface Surroundings extends Omit<PartitionHost, "recordStart"> {
@@ -207,7 +202,7 @@ export class Topics implements TopicHost {
   check(name: string, given: unknown): void {
     checkTopicOptions(given, String(name));
     this.#checkWritable();
-    this.#checkNew(name);
+    checkNewName(name, this.#topics);
   }
 
   create(name: string, given: unknown): Promise<Topic> {
@@ -215,7 +210,7 @@ export class Topics implements TopicHost {
       const { partitions = 1, ifNotExists = false, ...config } = checkTopicOptions(given, String(name));
       const present = this.#topics.get(name);
       if (present && ifNotExists) return present;
-      this.#checkNew(name);
+      checkNewName(name, this.#topics);
       return this.#create(name, partitions, config);
     });
   }
@@ -407,30 +402,6 @@ export class Topics implements TopicHost {
   #checkPresent(topic: Topic): void {
     if (this.#topics.get(topic.name) === topic) return;
     throw new VarveError("VARVE_UNKNOWN_TOPIC", `the topic ${topic.name} has been deleted`, { topic: topic.name });
-  }
-
-  #checkNew(name: string): void {
-    if (isInternalName(name)) {
-      throw new VarveError("VARVE_INVALID_TOPIC", `the topic ${name} is made by the log itself`, { topic: name });
-    }
-    this.#checkName(name);
-  }
-
-  #checkName(name: string): void {
-    const problem = topicNameProblem(name);
-    if (problem !== undefined) {
-      throw new VarveError("VARVE_INVALID_TOPIC", `${JSON.stringify(name)} is no topic name: ${problem}`, {
-        topic: name,
-      });
-    }
-    if (this.#topics.has(name)) {
-      throw new VarveError("VARVE_TOPIC_EXISTS", `the topic ${name} exists already`, { topic: name });
-    }
-    const lower = name.toLowerCase();
-    const same = [...this.#topics.keys()].find((present) => present.toLowerCase() === lower);
-    if (same === undefined) return;
-    const message = `the topics ${name} and ${same} would differ in case alone, which some file systems cannot tell apart`;
-    throw new VarveError("VARVE_INVALID_TOPIC", message, { topic: name });
   }
 
   #checkFoldersFree(partitions: readonly Partition[]): void {
