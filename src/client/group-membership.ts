@@ -9,7 +9,7 @@
  * up everything before.
  */
 import type { TopicPartition } from "../engine/assignors/assignor.ts";
-import { ASSIGNORS, type AssignorName, assignPartitions } from "../engine/assignors/assignors.ts";
+import { assignorNamed, assignPartitions, PROTOCOL_NAMES } from "../engine/assignors/assignors.ts";
 import type { GroupCoordinator } from "../engine/groups/coordinator.ts";
 import { IN_PROCESS_HOST } from "../engine/groups/group-storage.ts";
 import type { JoinGroupRequest, JoinGroupResult, MemberOfGroup } from "../engine/groups/requests.ts";
@@ -32,8 +32,6 @@ export interface MembershipHost {
 }
 
 const PROTOCOL_TYPE = "consumer";
-/** Ours first; the others for the sake of members of the wire that know no better. */
-const ASSIGNOR_NAMES: readonly AssignorName[] = ["cooperative-sticky", "range", "roundrobin"];
 const RETRY_MS = 100;
 
 export class GroupMembership {
@@ -65,7 +63,7 @@ export class GroupMembership {
   get keepsPartitions(): boolean {
     const { coordinator, group } = this.#host;
     const expected = coordinator.expectedProtocol(group);
-    return expected === undefined || ASSIGNORS[expected as AssignorName]?.isCooperative === true;
+    return expected === undefined || assignorNamed(expected)?.isCooperative === true;
   }
 
   /** Asks for partitions anew, when there is time. */
@@ -157,7 +155,7 @@ export class GroupMembership {
       sessionTimeoutMs: null,
       rebalanceTimeoutMs: maxPollIntervalMs,
       protocolType: PROTOCOL_TYPE,
-      protocols: ASSIGNOR_NAMES.map((name) => ({ name, metadata })),
+      protocols: PROTOCOL_NAMES.map((name) => ({ name, metadata })),
       requiresKnownMemberId: true,
       canSkipAssignment: true,
       onRebalance: () => this.requestJoin(),
@@ -173,7 +171,7 @@ export class GroupMembership {
       return { memberId, groupInstanceId, ...subscription, ownedPartitions: owned };
     });
     const countOf = (topic: string) => this.#host.countOf(topic);
-    const given = assignPartitions(ASSIGNORS[protocolName as AssignorName], countOf, subscriptions);
+    const given = assignPartitions(assignorNamed(protocolName!)!, countOf, subscriptions);
     return Array.from(given, ([memberId, partitions]) => ({
       memberId,
       assignment: writeAssignment({ assignedPartitions: byTopic(partitions), userData: null }),
@@ -199,7 +197,7 @@ export class GroupMembership {
 }
 
 const REASONS: Readonly<Record<number, string>> = {
-  [KAFKA_ERRORS.INCONSISTENT_GROUP_PROTOCOL]: `its members do not assign by any of ${ASSIGNOR_NAMES.join(", ")}`,
+  [KAFKA_ERRORS.INCONSISTENT_GROUP_PROTOCOL]: `its members do not assign by any of ${PROTOCOL_NAMES.join(", ")}`,
   [KAFKA_ERRORS.GROUP_MAX_SIZE_REACHED]: "it has as many members as it may",
 };
 

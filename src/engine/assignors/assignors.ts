@@ -12,6 +12,17 @@ export const ASSIGNORS = {
 
 export type AssignorName = keyof typeof ASSIGNORS;
 
+/** Clients that have a name of their own for one of these: kafkajs knows no other than this. */
+const ALIASES: Readonly<Record<string, Assignor>> = { RoundRobinAssigner: roundRobinAssignor };
+
+/** By which a consumer of this process can share out, the best first; the others for the sake of members that know no better. */
+export const PROTOCOL_NAMES: readonly string[] = ["cooperative-sticky", "range", "roundrobin", ...Object.keys(ALIASES)];
+
+/** The assignor that members mean by that name. */
+export function assignorNamed(name: string): Assignor | undefined {
+  return Object.hasOwn(ASSIGNORS, name) ? ASSIGNORS[name as AssignorName] : ALIASES[name];
+}
+
 /** What the leader gives to whom. `countOf`: how many partitions a topic has, undefined when there is no such topic. */
 export function assignPartitions(
   assignor: Assignor,
