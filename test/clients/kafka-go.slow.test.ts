@@ -1,5 +1,6 @@
-/** segmentio/kafka-go, whose writers are never idempotent. */
+/** segmentio/kafka-go, whose writers are never idempotent, and which reads what is empty as null. */
 import { join } from "node:path";
+import { withNullForEmpty } from "./records.ts";
 import { CACHE, testClient } from "./suite.ts";
 
 testClient({
@@ -7,4 +8,5 @@ testClient({
   command: [join(CACHE, "go/segmentio")],
   codecs: ["gzip", "snappy", "lz4", "zstd"],
   isNeverIdempotent: true,
+  shown: withNullForEmpty,
 });

@@ -120,6 +120,12 @@ export function withGroupedHeaders<R extends NewRecord>(record: R): R {
   return { ...record, headers: names.flatMap((name) => record.headers.filter((header) => header[0] === name)) };
 }
 
+/** For clients to which nothing and null are the same. */
+export function withNullForEmpty<R extends NewRecord>(record: R): R {
+  const headers = record.headers.map(([name, value]) => [name, value || null] as [string, string | null]);
+  return { ...record, key: record.key || null, value: record.value || null, headers };
+}
+
 /** For clients whose headers have a value always. */
 export function withEmptyForNullHeaders<R extends NewRecord>(record: R): R {
   return { ...record, headers: record.headers.map(([name, value]) => [name, value ?? ""]) };

@@ -1,7 +1,7 @@
 """kafka-python, driven by lines (driver.ts)."""
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from lines import Member, address, from_base64, say, serve, shown
 
@@ -88,10 +88,14 @@ def create_topic(topic, partitions, configs):
 
 
 def describe_configs(topic):
-    return {
-        name: config["value"] if isinstance(config, dict) else config
-        for name, config in admin().describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])["topic"][topic].items()
-    }
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    configs = admin().describe_configs([resource], config_filter="all")["topic"][topic]
+    return {name: config["value"] for name, config in configs.items()}
+
+
+def describe_group(group):
+    described = admin().describe_groups([group])[group]
+    return {"state": described["group_state"], "members": len(described["members"])}
 
 
 def end():
@@ -110,15 +114,15 @@ if __name__ == "__main__":
             "createTopic": create_topic,
             "listTopics": lambda: admin().list_topics(),
             "describeTopic": lambda topic: len(admin().describe_topics([topic])[0]["partitions"]),
-            "addPartitions": lambda topic, count: admin().create_partitions({topic: NewPartitions(count)}) and None,
+            "addPartitions": lambda topic, count: admin().create_partitions({topic: count}) and None,
             "describeConfigs": describe_configs,
             "alterConfigs": lambda topic, configs: admin().alter_configs(
                 [ConfigResource(ConfigResourceType.TOPIC, topic, configs)]
             )
             and None,
             "deleteTopic": lambda topic: admin().delete_topics([topic]) and None,
-            "listGroups": lambda: [str(group) for group in admin().list_groups()],
-            "describeGroup": lambda group: str(admin().describe_groups([group])),
+            "listGroups": lambda: [group["group_id"] for group in admin().list_groups()],
+            "describeGroup": describe_group,
             "deleteGroup": lambda group: admin().delete_groups([group]) and None,
         },
         end,
