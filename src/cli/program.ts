@@ -14,6 +14,7 @@ import { addOffsets } from "./offsets.ts";
 import { examples } from "./options.ts";
 import { addProduce } from "./produce.ts";
 import { addRepair } from "./repair.ts";
+import { addServe } from "./serve.ts";
 import { Failure, Output, type Streams, say, type Terminal } from "./terminal.ts";
 import { addTopics } from "./topics.ts";
 import { addTour } from "./tour.ts";
@@ -58,6 +59,7 @@ function buildProgram(terminal: Terminal): Command {
         "echo 'k1:hello' | varve produce orders --key-separator :",
         "varve consume orders --from-beginning --until end",
         "varve verify varve-data",
+        "varve serve                                  kcat, kafkajs and Java clients can reach it",
       ),
     );
   addTopics(program, terminal);
@@ -68,6 +70,7 @@ function buildProgram(terminal: Terminal): Command {
   addDump(program, terminal);
   addVerify(program, terminal);
   addRepair(program, terminal);
+  addServe(program, terminal);
   addTour(program, terminal);
   return program;
 }
