@@ -20,6 +20,8 @@ export class Broker {
   /** What clients are told to connect to. */
   host: string;
   port: number;
+  /** As they were when somebody last asked for one that was not among them. */
+  #topicsById = new Map<string, Topic>();
 
   constructor(engine: Engine, options: ResolvedListenOptions) {
     this.engine = engine;
@@ -29,8 +31,11 @@ export class Broker {
   }
 
   topicOfId(id: string): Topic | undefined {
-    for (const topic of this.engine.topics.values()) if (topic.id === id) return topic;
-    return undefined;
+    const { topics } = this.engine;
+    const known = this.#topicsById.get(id);
+    if (known !== undefined && topics.get(known.name) === known) return known;
+    this.#topicsById = new Map(Array.from(topics.values(), (topic) => [topic.id, topic]));
+    return this.#topicsById.get(id);
   }
 
   /** Open and ready. Refused when there is none, or the client knows another leader epoch. */

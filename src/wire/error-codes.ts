@@ -37,6 +37,7 @@ export const ERROR = {
   UNSUPPORTED_COMPRESSION_TYPE: 76,
   INVALID_RECORD: 87,
   UNKNOWN_TOPIC_ID: 100,
+  FETCH_SESSION_TOPIC_ID_ERROR: 106,
 } as const;
 
 const CODES: Record<ErrorCode, number> = {

@@ -8,12 +8,14 @@
  *   any id, epoch −1             everything asked for; the session ends
  *   id of the session, epoch n   what changed. n counts the requests, from 1, and goes on at 1 behind 2^31−1
  *   another id                   error 70        another epoch   error 71; both make the client begin anew
+ *   names after ids, or so       error 106, which does the same
  *
  * Here a session belongs to its connection, and ends with it: what sessions cost is bounded by the number of connections.
  */
 import { ERROR, Refused } from "./error-codes.ts";
 
 export interface FetchPartition {
+  /** Its name, or its id where the client uses ids. */
   topic: string;
   partition: number;
   fetchOffset: number;
@@ -41,6 +43,7 @@ export interface FetchedPartition {
 interface SessionRequest {
   sessionId: number;
   sessionEpoch: number;
+  usesTopicIds: boolean;
   partitions: readonly FetchPartition[];
   forgotten: readonly { topic: string; partition: number }[];
 }
@@ -65,16 +68,20 @@ export function takeSession(
   holder: SessionHolder,
   request: SessionRequest,
 ): { partitions: readonly FetchPartition[]; session: FetchSession | undefined; isIncremental: boolean } {
-  const { sessionId, sessionEpoch, partitions, forgotten } = request;
+  const { sessionId, sessionEpoch, usesTopicIds, partitions, forgotten } = request;
   if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
     const isNew = sessionEpoch === INITIAL_EPOCH && partitions.length > 0 && partitions.length <= MAX_PARTITIONS;
     if (isNew || sessionId === holder.fetchSession?.id) holder.fetchSession = undefined;
-    if (isNew) holder.fetchSession = new FetchSession(partitions);
+    if (isNew) holder.fetchSession = new FetchSession(partitions, usesTopicIds);
     return { partitions, session: isNew ? holder.fetchSession : undefined, isIncremental: false };
   }
   const session = holder.fetchSession;
   if (session === undefined || session.id !== sessionId) {
     throw new Refused(ERROR.FETCH_SESSION_ID_NOT_FOUND, `the connection has no fetch session ${sessionId}`);
+  }
+  if (session.usesTopicIds !== usesTopicIds) {
+    const [had, has] = usesTopicIds ? ["names", "ids"] : ["ids", "names"];
+    throw new Refused(ERROR.FETCH_SESSION_TOPIC_ID_ERROR, `the session had ${had} of topics, and now come ${has}`);
   }
   session.advance(sessionEpoch);
   session.change(partitions, forgotten);
@@ -83,11 +90,13 @@ export function takeSession(
 
 export class FetchSession {
   readonly id: number;
+  readonly usesTopicIds: boolean;
   #epoch = 1;
   /** In the order in which they are read: those that gave records go to the end. */
   readonly #partitions = new Map<string, Remembered>();
 
-  constructor(partitions: readonly FetchPartition[]) {
+  constructor(partitions: readonly FetchPartition[], usesTopicIds: boolean) {
+    this.usesTopicIds = usesTopicIds;
     lastId = lastId === MAX_EPOCH ? 1 : lastId + 1;
     this.id = lastId;
     this.change(partitions, []);
@@ -129,7 +138,7 @@ export class FetchSession {
   }
 }
 
-/** No topic has a slash in its name. */
+/** No topic has a slash in its name, and no id. */
 function keyOf(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }

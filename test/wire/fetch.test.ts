@@ -175,6 +175,47 @@ describe("waiting", () => {
   });
 });
 
+describe("topics by id, from version 13 on,", () => {
+  beforeEach(() => topicWith("t", [["a"]]));
+
+  const byId = (topicId: string, request: Asked = {}) => {
+    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 << 20 }];
+    return fetch({ topics: [{ topicId, partitions }], ...request }, 13);
+  };
+
+  it("are answered by id", async () => {
+    const { id } = engine.topic("t");
+    const [{ topicId, partitions }] = (await byId(id)).responses;
+    expect(topicId).toBe(id);
+    expect(partitions).toMatchObject([{ partitionIndex: 0, errorCode: 0, highWatermark: 1 }]);
+    expect(partitions[0].records).toHaveLength(sizeOf(["a"]));
+  });
+
+  it("are unknown once they are deleted, also when there is another one of the name", async () => {
+    const { id } = engine.topic("t");
+    await byId(id);
+    await engine.deleteTopic("t");
+    await topicWith("t", [["b"]]);
+    const [{ topicId, partitions }] = (await byId(id)).responses;
+    expect(topicId).toBe(id);
+    expect(partitions).toMatchObject([{ errorCode: 100, highWatermark: -1 }]);
+    const [{ partitions: ofNew }] = (await byId(engine.topic("t").id)).responses;
+    expect(ofNew).toMatchObject([{ errorCode: 0, highWatermark: 1 }]);
+  });
+
+  it("stay so in a session", async () => {
+    const { id } = engine.topic("t");
+    const { sessionId } = await byId(id, { sessionEpoch: 0 });
+    expect(await fetch({ sessionId, sessionEpoch: 1 }, 12)).toMatchObject({ errorCode: 106, responses: [] });
+    append("t", ["b"]);
+    const next = await fetch({ sessionId, sessionEpoch: 1 }, 13);
+    expect(next).toMatchObject({ errorCode: 0, responses: [{ topicId: id }] });
+    const forgotten = { forgottenTopicsData: [{ topicId: id, partitions: [0] }] };
+    append("t", ["c"]);
+    expect((await fetch({ sessionId, sessionEpoch: 2, ...forgotten }, 13)).responses).toEqual([]);
+  });
+});
+
 describe("sessions", () => {
   beforeEach(async () => {
     await topicWith("t", [], 3);

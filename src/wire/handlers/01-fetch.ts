@@ -1,5 +1,5 @@
 /**
- * Fetch (1), versions 4–12, with sessions.
+ * Fetch (1), versions 4–13, with sessions.
  *
  * Batches go from the log to the socket as they lie. Partitions are read in the order of the request until max bytes are
  * reached; the first batch is answered however large it is, so that nobody is stuck. When there are fewer than min bytes,
@@ -37,38 +37,54 @@ interface Gathered {
 
 const READ_COMMITTED = 1;
 
+/** From this version on a topic is its id, in requests, sessions and answers. */
+const FIRST_WITH_TOPIC_IDS = 13;
+
+const NO_BOUNDS = { highWatermark: -1, lastStableOffset: -1 };
+
 /** Reading so much takes a few milliseconds; then others get their turn. */
 const BYTES_PER_TURN = 1024 * 1024;
 
-export async function fetch(request: Request, { broker, caller }: Call): Promise<Response> {
+export async function fetch(request: Request, { broker, caller, version }: Call): Promise<Response> {
   const { sessionId, sessionEpoch } = request;
-  const asked = { sessionId, sessionEpoch, partitions: partitionsOf(request), forgotten: forgottenOf(request) };
+  const usesTopicIds = version >= FIRST_WITH_TOPIC_IDS;
+  const asked = { partitions: partitionsOf(request, usesTopicIds), forgotten: forgottenOf(request, usesTopicIds) };
   let taken: ReturnType<typeof takeSession>;
   try {
-    taken = takeSession(caller, asked);
+    taken = takeSession(caller, { sessionId, sessionEpoch, usesTopicIds, ...asked });
   } catch (error) {
     return { errorCode: refusalOf(error).errorCode, sessionId: 0, responses: [] };
   }
   const { partitions, session, isIncremental } = taken;
   const deadline = broker.engine.clock.monotonic() + Math.max(request.maxWaitMs, 0);
-  let gathered = await gather(partitions, request, broker);
+  let gathered = await gather(partitions, request, usesTopicIds, broker);
   while (gathered.sizeInBytes < request.minBytes && !gathered.hasError && !caller.isEnding) {
     const all = gathered.answers.flatMap(({ watched }) => watched ?? []);
     const missing = request.minBytes - gathered.sizeInBytes;
     const left = deadline - broker.engine.clock.monotonic();
     if (left <= 0 || !(await waitForAppends(all, missing, left, broker.engine.clock, caller))) break;
-    gathered = await gather(partitions, request, broker);
+    gathered = await gather(partitions, request, usesTopicIds, broker);
   }
   const answers = session ? newsOf(session, gathered.answers, isIncremental) : gathered.answers;
-  return { errorCode: ERROR.NONE, sessionId: session?.id ?? 0, responses: byTopic(answers) };
+  return { errorCode: ERROR.NONE, sessionId: session?.id ?? 0, responses: byTopic(answers, usesTopicIds) };
 }
 
-async function gather(partitions: readonly FetchPartition[], request: Request, broker: Broker): Promise<Gathered> {
+async function gather(
+  partitions: readonly FetchPartition[],
+  { maxBytes: most, isolationLevel }: Request,
+  usesTopicIds: boolean,
+  broker: Broker,
+): Promise<Gathered> {
   const gathered: Gathered = { answers: [], sizeInBytes: 0, hasError: false };
-  const maxBytes = Math.min(request.maxBytes, broker.options.maxFetchBytes);
+  const maxBytes = Math.min(most, broker.options.maxFetchBytes);
   let turn = BYTES_PER_TURN;
   for (const asked of partitions) {
-    const answered = await answerOf(asked, request.isolationLevel, maxBytes - gathered.sizeInBytes, gathered, broker);
+    const name = usesTopicIds ? broker.topicOfId(asked.topic)?.name : asked.topic;
+    const bytesLeft = maxBytes - gathered.sizeInBytes;
+    const answered =
+      name === undefined
+        ? unknownTopicId(asked)
+        : await answerOf(asked, name, isolationLevel, bytesLeft, gathered, broker);
     gathered.answers.push(answered);
     gathered.sizeInBytes += answered.sizeInBytes;
     gathered.hasError ||= answered.answer.errorCode !== ERROR.NONE;
@@ -81,6 +97,7 @@ async function gather(partitions: readonly FetchPartition[], request: Request, b
 
 async function answerOf(
   asked: FetchPartition,
+  name: string,
   isolationLevel: number,
   bytesLeft: number,
   gathered: Gathered,
@@ -88,18 +105,24 @@ async function answerOf(
 ): Promise<Answered> {
   const { topic, partition: partitionIndex } = asked;
   try {
-    const partition = await broker.partition(topic, partitionIndex, asked.leaderEpoch);
+    const partition = await broker.partition(name, partitionIndex, asked.leaderEpoch);
     const isFirst = gathered.sizeInBytes === 0;
     const answer = read(partition, asked, isolationLevel === READ_COMMITTED, bytesLeft, isFirst);
     const sizeInBytes = (answer.records ?? []).reduce((sum, batch) => sum + batch.sizeInBytes, 0);
     return { topic, answer, sizeInBytes, watched: watched(partition) };
   } catch (error) {
     const { errorCode } = refusalOf(error);
-    const partition = broker.engine.topics.get(topic)?.partitions[partitionIndex];
-    const bounds = partition?.isReady ? boundsOf(partition) : { highWatermark: -1, lastStableOffset: -1 };
-    const answer = { partitionIndex, errorCode, ...bounds, abortedTransactions: null, records: [] };
-    return { topic, answer, sizeInBytes: 0, watched: undefined };
+    const partition = broker.engine.topics.get(name)?.partitions[partitionIndex];
+    return failed(topic, { partitionIndex, errorCode, ...(partition?.isReady ? boundsOf(partition) : NO_BOUNDS) });
   }
+}
+
+function unknownTopicId({ topic, partition: partitionIndex }: FetchPartition): Answered {
+  return failed(topic, { partitionIndex, errorCode: ERROR.UNKNOWN_TOPIC_ID, ...NO_BOUNDS });
+}
+
+function failed(topic: string, answer: Omit<PartitionAnswer, "abortedTransactions" | "records">): Answered {
+  return { topic, answer: { ...answer, abortedTransactions: null, records: [] }, sizeInBytes: 0, watched: undefined };
 }
 
 function read(
@@ -162,24 +185,27 @@ function newsOf(session: FetchSession, answers: readonly Answered[], isIncrement
 }
 
 /** In the order of the answers; partitions of a topic that stand apart stay so. */
-function byTopic(answers: readonly Answered[]): Response["responses"] {
-  const responses: { topic: string; partitions: PartitionAnswer[] }[] = [];
+function byTopic(answers: readonly Answered[], usesTopicIds: boolean): Response["responses"] {
+  const runs: { topic: string; partitions: PartitionAnswer[] }[] = [];
   for (const { topic, answer } of answers) {
-    const last = responses[responses.length - 1];
+    const last = runs[runs.length - 1];
     if (last?.topic === topic) last.partitions.push(answer);
-    else responses.push({ topic, partitions: [answer] });
+    else runs.push({ topic, partitions: [answer] });
   }
-  return responses;
+  return usesTopicIds ? runs.map(({ topic: topicId, partitions }) => ({ topicId, partitions })) : runs;
 }
 
-function partitionsOf({ topics }: Request): FetchPartition[] {
-  return topics.flatMap(({ topic, partitions }) =>
+function partitionsOf({ topics }: Request, usesTopicIds: boolean): FetchPartition[] {
+  return topics.flatMap(({ topic: name, topicId, partitions }) =>
     partitions.map(({ partition, fetchOffset, partitionMaxBytes: maxBytes, currentLeaderEpoch, lastFetchedEpoch }) => {
+      const topic = usesTopicIds ? topicId : name;
       return { topic, partition, fetchOffset, maxBytes, leaderEpoch: currentLeaderEpoch, lastFetchedEpoch };
     }),
   );
 }
 
-function forgottenOf({ forgottenTopicsData }: Request): { topic: string; partition: number }[] {
-  return forgottenTopicsData.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
+function forgottenOf({ forgottenTopicsData }: Request, usesTopicIds: boolean): { topic: string; partition: number }[] {
+  return forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+    partitions.map((partition) => ({ topic: usesTopicIds ? topicId : topic, partition })),
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * Fetch (key 1, versions 4–12): batches of partitions, from an offset on, waiting for them if need be.
+ * Fetch (key 1, versions 4–13): batches of partitions, from an offset on, waiting for them if need be.
  *
- *   5  log start offset   7  sessions   9  leader epoch   10  zstd   11  rack   12  flexible, diverging epochs
+ *   5  log start offset   7  sessions   9  leader epoch   10  zstd   11  rack   12  flexible, diverging epochs   13  topics by id
  */
 import {
   array,
@@ -15,6 +15,8 @@ import {
   string,
   struct,
   tagged,
+  until,
+  uuid,
 } from "../../format/schema.ts";
 import { defineApi } from "../api.ts";
 import { records } from "../records.ts";
@@ -29,12 +31,14 @@ const FetchPartition = struct({
 });
 
 const FetchTopic = struct({
-  topic: string,
+  topic: until(12, string),
+  topicId: since(13, uuid),
   partitions: array(FetchPartition),
 });
 
 const ForgottenTopic = struct({
-  topic: string,
+  topic: until(12, string),
+  topicId: since(13, uuid),
   partitions: array(int32),
 });
 
@@ -87,7 +91,8 @@ const PartitionData = struct({
 });
 
 const FetchableTopicResponse = struct({
-  topic: string,
+  topic: until(12, string),
+  topicId: since(13, uuid),
   partitions: array(PartitionData),
 });
 
@@ -98,4 +103,4 @@ const response = struct({
   responses: array(FetchableTopicResponse),
 });
 
-export const Fetch = defineApi({ key: 1, name: "Fetch", versions: [4, 12], flexibleFrom: 12, request, response });
+export const Fetch = defineApi({ key: 1, name: "Fetch", versions: [4, 13], flexibleFrom: 12, request, response });
