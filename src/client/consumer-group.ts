@@ -7,7 +7,9 @@ import { readAssignment } from "../format/consumer-protocol.ts";
 import type { ClientContext } from "./context.ts";
 import { checkResetOptions, checkRunOptions, type ResetOptions, type RunOptions } from "./group-options.ts";
 import { GroupRun } from "./group-run.ts";
+import { GroupWait } from "./group-wait.ts";
 import { type OffsetReset, resetOf } from "./offset-reset.ts";
+import type { TopicReference } from "./producer-record.ts";
 import type { TopicPartition } from "./start-positions.ts";
 
 export interface GroupMemberDescription {
@@ -78,6 +80,15 @@ export class ConsumerGroup {
     return (await this.describe()).offsets;
   }
 
+  /**
+   * Resolves when the group has committed everything that there is to read: in the topics given, else in those that it has
+   * committed for or that its members have, of which there must be one.
+   */
+  caughtUp(topics?: readonly TopicReference<never>[]): Promise<void> {
+    const wait = new GroupWait(this.#context, () => this.#isCaughtUp(topics));
+    return wait.start(this.name);
+  }
+
   /** Sets what is committed; nobody may be in the group, unless it is a dry run. Returns what was done, or would be. */
   async resetOffsets(options: ResetOptions): Promise<OffsetReset[]> {
     const { to, topics, dryRun = false } = checkResetOptions(options);
@@ -122,6 +133,27 @@ export class ConsumerGroup {
       const topic = this.#context.topic(reference);
       return topic.partitions.flatMap((found) => (found ? [{ topic, partition: found.index }] : []));
     });
+  }
+
+  async #isCaughtUp(given: readonly TopicReference<never>[] | undefined): Promise<boolean> {
+    const { topics, offsets } = this.#context.engine;
+    const names = given?.map((reference) => this.#context.topic(reference).name) ?? (await this.#topicsInHand());
+    for (const name of names) {
+      for (const partition of topics.get(name)?.partitions ?? []) {
+        await partition?.ready();
+        if (partition === undefined || partition.startOffset === partition.highWatermark) continue;
+        const committed = offsets.committed(this.name, name, partition.index)?.offset ?? partition.startOffset;
+        if (committed < partition.highWatermark) return false;
+      }
+    }
+    return names.length > 0;
+  }
+
+  /** While the members share out the partitions it is not known what they have. */
+  async #topicsInHand(): Promise<string[]> {
+    const { state, offsets } = await this.describe();
+    const isKnown = state !== "PreparingRebalance" && state !== "CompletingRebalance";
+    return isKnown ? [...new Set(offsets.map(({ topic }) => topic))] : [];
   }
 
   async #lagOf(assigned: readonly TopicPartition[]): Promise<GroupLag[]> {

@@ -71,6 +71,7 @@ export class OffsetStore {
   readonly #groups = new Map<string, Map<string, Stored>>();
   /** Group → who was in it, as it was loaded; the coordinator knows more. */
   readonly #storedGroups = new Map<string, GroupMetadataValue>();
+  readonly #watchers = new Set<(group: string) => void>();
   #loading: Promise<void> | undefined;
   #isLoaded = false;
 
@@ -98,6 +99,12 @@ export class OffsetStore {
       return { ...entry, leaderEpoch, metadata, commitTimestamp };
     });
     await this.#write(group, values);
+  }
+
+  /** Calls `fn` when a group has committed, or changed its members. Returns the call that ends it. */
+  watch(fn: (group: string) => void): () => void {
+    this.#watchers.add(fn);
+    return () => this.#watchers.delete(fn);
   }
 
   committed(group: string, topic: string, partition: number): CommittedOffset | undefined {
@@ -133,6 +140,7 @@ export class OffsetStore {
     const builder = new BatchBuilder();
     builder.append(writeGroupMetadataKey(group), -1, bytes, undefined, this.#host.clock.now());
     await this.#append(group, builder);
+    this.#changed(group);
   }
 
   /** Forgets what the group has committed, or that of some partitions. */
@@ -224,6 +232,7 @@ export class OffsetStore {
     values.forEach((value, index) => {
       this.#put(group, { ...value, at: at + index });
     });
+    this.#changed(group);
   }
 
   async #forget(group: string, stored: readonly TopicPartition[]): Promise<void> {
@@ -238,6 +247,11 @@ export class OffsetStore {
         this.#take(group, { ...where, at: at + index });
       });
     }
+    this.#changed(group);
+  }
+
+  #changed(group: string): void {
+    for (const fn of this.#watchers) fn(group);
   }
 
   /** Returns the offset of the first record, once it has its durability. */

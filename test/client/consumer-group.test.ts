@@ -328,3 +328,55 @@ describe("a group", () => {
     await log.close();
   });
 });
+
+describe("caughtUp", () => {
+  it("resolves when everything is committed, also what came meanwhile", async () => {
+    const log = await createTestLog();
+    const topic = await topicOf(log, 10);
+    const waiting = log.group("g").caughtUp();
+    expect(await isPending(waiting)).toBe(true);
+    const { waiting: held, each } = gate();
+    const run = running(log, { each });
+    await settle();
+    await topic.send({ partition: 0, value: 10 });
+    while (held.length > 0) {
+      expect(await isPending(waiting)).toBe(true);
+      for (const { resolve } of held.splice(0)) resolve();
+      await settle();
+    }
+    await log.clock.advanceAsync(1000);
+    await waiting;
+    expect((await log.group("g").lag()).map(({ lag }) => lag)).toEqual([0, 0]);
+    run.stop();
+    await run.done;
+    await log.close();
+  });
+
+  it("is so for members of topics without records, and for topics without members", async () => {
+    const log = await createTestLog();
+    await topicOf(log, 0);
+    const waiting = log.group("g").caughtUp();
+    const run = running(log);
+    await settle();
+    await log.clock.advanceAsync(200);
+    await waiting;
+    await log.group("nobody").caughtUp(["t"]);
+    run.stop();
+    await run.done;
+    await log.close();
+  });
+
+  it("is not so for a partition that was never committed for", async () => {
+    const log = await createTestLog();
+    await topicOf(log, 2);
+    const consumer = log.consumer({ topics: ["t"], group: "g", until: { offsets: { 0: 1, 1: 0 } } });
+    for await (const _ of consumer);
+    await consumer.close();
+    expect((await log.group("g").lag()).map(({ lag }) => lag)).toContain(0);
+    const waiting = log.group("g").caughtUp();
+    expect(await isPending(waiting)).toBe(true);
+    const closing = log.close();
+    await expect(waiting).rejects.toMatchObject({ code: "VARVE_CLOSED" });
+    await closing;
+  });
+});
