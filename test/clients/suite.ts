@@ -34,6 +34,10 @@ export interface Client {
   codecs: Compression[];
   /** Commands that the client itself has nothing for. */
   lacks?: readonly (keyof Commands)[];
+  /** Codecs of which it reads only what it writes itself. */
+  ownCodecs?: readonly Compression[];
+  /** After a rebalance it still handles what a fetch in flight brings of partitions that it has lost. */
+  handlesLostPartitions?: boolean;
   /** It has no idempotent producer. */
   isNeverIdempotent?: boolean;
   /** A record as this client can send it, where it cannot send all that there is. */
@@ -114,18 +118,20 @@ export function testClient(client: Client): void {
       );
     });
 
-    it.skipIf(!has("consume")).each<Compression>(["none", ...client.codecs.filter((codec) => codec !== "zstd")])(
-      "consumes what was stored with codec %s",
-      async (codec) => {
-        await engine.createTopic("t", { partitions: PARTITIONS, codec: "bytes" });
-        const stored = variedRecords(PARTITIONS);
-        await append(engine, "t", stored, { compression: codec });
-        const read = await start().call("consume", { topic: "t", partitions: PARTITIONS, count: stored.length });
-        const expected = (await storedBatches(engine, "t")).flatMap(recordsOf);
-        expect(byPartition(read as DriverRecord[])).toEqual(expected.map((record) => client.shown?.(record) ?? record));
-        if (codec === "none") done.push("consume");
-      },
-    );
+    it
+      .skipIf(!has("consume"))
+      .each<Compression>([
+        "none",
+        ...client.codecs.filter((codec) => codec !== "zstd" && !client.ownCodecs?.includes(codec)),
+      ])("consumes what was stored with codec %s", async (codec) => {
+      await engine.createTopic("t", { partitions: PARTITIONS, codec: "bytes" });
+      const stored = variedRecords(PARTITIONS);
+      await append(engine, "t", stored, { compression: codec });
+      const read = await start().call("consume", { topic: "t", partitions: PARTITIONS, count: stored.length });
+      const expected = (await storedBatches(engine, "t")).flatMap(recordsOf);
+      expect(byPartition(read as DriverRecord[])).toEqual(expected.map((record) => client.shown?.(record) ?? record));
+      if (codec === "none") done.push("consume");
+    });
 
     it.skipIf(!(has("produce") && has("consume")))(
       "consumes what it has produced, however it was compressed",
@@ -153,14 +159,14 @@ export function testClient(client: Client): void {
         await second.call("join", { topic: "t", group: "g" });
         await eventually("the two share", async () => String(await assigned("g")) === "2,2");
         await append(engine, "t", numbered(0, 40, 4));
-        await handled([first, second], 0, 40);
-        expect([first.handled.length, second.handled.length]).toEqual([20, 20]);
+        await handled([first, second], 0, 40, client.handlesLostPartitions);
+        if (!client.handlesLostPartitions) expect(first.handled).toHaveLength(20);
+        const { length: handledByFirst } = first.handled;
         await first.call("leave", {});
         await eventually("the second has them all", async () => String(await assigned("g")) === "4");
         await append(engine, "t", numbered(40, 40, 4));
-        await handled([first, second], 40, 80);
-        expect(first.handled).toHaveLength(20);
-        expect(second.handled).toHaveLength(60);
+        await handled([second], 40, 80);
+        expect(first.handled).toHaveLength(handledByFirst);
         await eventually("all is committed", () => isCommitted("g", "t", 20));
       }),
     );
@@ -277,12 +283,13 @@ function isCommitted(groupId: string, topic: string, offset: number): boolean {
   ).every((committed) => committed?.offset === offset);
 }
 
-/** Waits until the records from `from` up to `to` were handled; no other and none twice. */
-async function handled(members: readonly Driver[], from: number, to: number): Promise<void> {
-  const seen = () =>
-    members
-      .flatMap((driver) => driver.handled.map((record) => Number(textOf(record))))
-      .filter((number) => number >= from);
+/** Waits until the records from `from` up to `to` were handled; no other, and none twice unless that is said. */
+async function handled(members: readonly Driver[], from: number, to: number, mayRepeat = false): Promise<void> {
+  const seen = () => {
+    const numbers = members.flatMap((driver) => driver.handled.map((record) => Number(textOf(record))));
+    const inRange = numbers.filter((number) => number >= from).sort((a, b) => a - b);
+    return mayRepeat ? [...new Set(inRange)] : inRange;
+  };
   await eventually(`the records ${from} to ${to} are handled`, () => seen().length >= to - from);
-  expect(seen().sort((a, b) => a - b)).toEqual(Array.from({ length: to - from }, (_, i) => from + i));
+  expect(seen()).toEqual(Array.from({ length: to - from }, (_, i) => from + i));
 }
