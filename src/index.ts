@@ -7,11 +7,16 @@ export { DEAD_LETTER_HEADERS } from "./client/group-handling.ts";
 export type { Handling, ResetOptions, ResetTarget, RetryOptions, RunOptions } from "./client/group-options.ts";
 export type { OffsetReset } from "./client/offset-reset.ts";
 export { type OpenOptions, open, type Surroundings } from "./client/open.ts";
-export type { RecordMetadata } from "./client/open-batch.ts";
 export type { BatchesOptions, ConsumerOptions, ProducerOptions, ReadOptions } from "./client/options.ts";
 export type { Partitioner } from "./client/partitioner.ts";
 export type { BatchMetadata, Producer } from "./client/producer.ts";
-export type { HeadersInput, HeaderValue, ProducerRecord, TopicReference } from "./client/producer-record.ts";
+export type {
+  HeadersInput,
+  HeaderValue,
+  ProducerRecord,
+  RecordMetadata,
+  TopicReference,
+} from "./client/producer-record.ts";
 export type { ConsumerRecord } from "./client/record.ts";
 export type { RecordBatch } from "./client/record-batch.ts";
 export type { AnyCodec, Codec, CodecOption, KeyCodec } from "./client/serde.ts";

@@ -154,6 +154,8 @@ class GroupReader {
   #settledAt = performance.now();
   /** One after the other, so that nothing is committed that a flush under way has not covered. */
   #settling: Promise<void> = Promise.resolve();
+  #ending: Promise<void> | undefined;
+  #isFlushDue = false;
 
   constructor(terminal: Terminal, consumer: Consumer, printer: Printer) {
     this.#terminal = terminal;
@@ -170,13 +172,14 @@ class GroupReader {
     try {
       for await (const record of this.#consumer) {
         this.#printer.print(record);
+        this.#flushSoon();
         if (this.#terminal.out.isFull || performance.now() - this.#settledAt >= SETTLE_MS) await this.#settle();
         // Committed inside of the loop: leaving it puts the record in hand back.
         if (!this.#printer.isDone && !signal.aborted) continue;
         await this.#settle();
         break;
       }
-      await this.#settle();
+      await (this.#ending ?? this.#settle());
     } finally {
       clearInterval(timer);
       signal.removeEventListener("abort", end);
@@ -185,9 +188,19 @@ class GroupReader {
 
   /** Ends a loop that waits for records. */
   #end(): void {
-    void this.#settle()
-      .finally(() => this.#consumer.close())
-      .catch(() => {});
+    this.#ending ??= this.#settle().finally(() => this.#consumer.close());
+    this.#ending.catch(() => {});
+  }
+
+  /** When the records at hand are printed: the next one may be long in coming. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      // An error comes again at the next flush, which somebody waits for.
+      this.#terminal.out.flush().catch(() => {});
+    });
   }
 
   #settle(): Promise<void> {

@@ -31,7 +31,7 @@ import { type CommonOptions, choice, examples } from "./options.ts";
 import { corruption, formatProblem, type Problem, problemOf } from "./problem.ts";
 import { recordLines } from "./record-line.ts";
 import { readSmallFile, SMALL_FILES } from "./small-files.ts";
-import type { Output, Terminal } from "./terminal.ts";
+import { Failure, type Output, type Terminal } from "./terminal.ts";
 
 const PRINTED: ReadOptions = { unsafe: "string" };
 
@@ -61,6 +61,7 @@ export function addDump(program: Command, terminal: Terminal): void {
       const { json, encoding } = command.optsWithGlobals<DumpOptions>();
       const dumper = new Dumper(terminal.out, json, encoding, terminal.streams.signal);
       for (const path of paths) await dumper.dump(path);
+      if (terminal.streams.signal.aborted) throw new Failure("interrupted: not everything was shown");
       if (dumper.hasProblems) terminal.exitCode = 1;
     });
 }
@@ -120,7 +121,7 @@ class Dumper {
     const file = this.#files.open(place, "read");
     try {
       for (const scanned of scanBatches(file, 0, file.size(), structureFor(this.#files, folder, segment))) {
-        if (!isDamage(scanned)) this.#dumpBatch(path, scanned, decode);
+        if (!isDamage(scanned)) await this.#dumpBatch(path, scanned, decode);
         else if (!scanned.isZeros) this.#problem(corruption(path, scanned.position, scanned.reason));
         if (this.#out.isFull) await this.#out.flush();
         if (this.#isOver) return;
@@ -130,13 +131,15 @@ class Dumper {
     }
   }
 
-  #dumpBatch(path: string, batch: Batch, decode: Decoder | undefined): void {
+  async #dumpBatch(path: string, batch: Batch, decode: Decoder | undefined): Promise<void> {
     if (!this.#isJson) this.#out.line(formatBatch(batch));
     try {
       const table = batch.records(MAX_UNPACKED_BYTES);
       for (const line of recordLines(path, batch, table, this.#encoding, decode)) {
         if (this.#isJson) this.#out.json(line);
         else this.#out.line(formatRecord(line));
+        if (this.#out.isFull) await this.#out.flush();
+        if (this.#isOver) return;
       }
     } catch (error) {
       this.#problem(problemOf(error, path, batch.position));

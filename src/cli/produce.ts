@@ -75,6 +75,7 @@ class LineProducer {
 
   async run(): Promise<void> {
     const { streams, out } = this.#terminal;
+    if (streams.stdin.isTTY) await say(this.#terminal, "Each line becomes a record; Ctrl-D ends.");
     const started = performance.now();
     for await (const lines of linesOf(untilAborted(streams.stdin, streams.signal))) {
       await this.#produce(lines);

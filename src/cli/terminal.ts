@@ -15,7 +15,7 @@ export interface Sink {
 }
 
 export interface Streams {
-  stdin: AsyncIterable<Uint8Array | string>;
+  stdin: AsyncIterable<Uint8Array | string> & { isTTY?: boolean };
   stdout: Sink;
   stderr: Sink;
   /** Aborted when the user wants the command to end (SIGINT). */
@@ -35,6 +35,7 @@ export class Output {
   #size = 0;
   #isClosed = false;
   #error: Error | undefined;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(sink: Sink) {
     this.#sink = sink;
@@ -74,8 +75,17 @@ export class Output {
     this.line(JSON.stringify(value));
   }
 
-  /** Resolves when the reader has taken everything, or has gone. Throws when the stream failed in another way. */
-  async flush(): Promise<void> {
+  /**
+   * Resolves when the reader has taken everything written so far, or has gone. Throws when the stream failed in another way,
+   * then and ever after.
+   */
+  flush(): Promise<void> {
+    const mine = this.#flushing.then(() => this.#flushNow());
+    this.#flushing = mine.catch(() => {});
+    return mine;
+  }
+
+  async #flushNow(): Promise<void> {
     if (this.#pieces.length > 0 && !this.#isClosed) {
       const chunk = Buffer.concat(
         this.#pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)),

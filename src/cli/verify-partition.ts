@@ -249,7 +249,6 @@ class SegmentCheck {
     let position = 0;
     for (let looks = 0; ; looks++) {
       const torn = await this.#walkFrom(file, position, size, structure, looks < MOST_LOOKS);
-      this.#verification.tally.bytes += (torn ?? size) - position;
       if (torn === undefined) return;
       await delay(LOOK_AGAIN_MS);
       position = torn;
@@ -283,6 +282,7 @@ class SegmentCheck {
     const { tally } = this.#verification;
     tally.batches++;
     tally.records += batch.recordCount;
+    tally.bytes += batch.sizeInBytes;
     this.#partition.noteEpoch(batch);
     this.#offsets?.note(batch);
     this.#times?.note(batch);
@@ -296,8 +296,10 @@ class SegmentCheck {
   }
 
   #meetDamage(damage: Damage, size: number): void {
+    const next = damage.resume?.position ?? size;
+    this.#verification.tally.bytes += next - damage.position;
     this.#verification.report(this.#path, damage.position, damage.reason);
-    this.#offsets?.skip(damage.position, damage.resume?.position ?? size);
+    this.#offsets?.skip(damage.position, next);
     this.#times?.skip(damage.from, damage.resume?.offset ?? this.#nextBase ?? Number.POSITIVE_INFINITY);
     this.#producers.loseTrack();
   }

@@ -10,7 +10,7 @@ import { formatBytes, plural } from "./numbers.ts";
 import { type CommonOptions, examples } from "./options.ts";
 import { formatProblem } from "./problem.ts";
 import { Progress } from "./progress.ts";
-import { say, type Terminal } from "./terminal.ts";
+import { Failure, say, type Terminal } from "./terminal.ts";
 import { Left, type Tally, Verification } from "./verification.ts";
 import { verifyDirectory } from "./verify-directory.ts";
 
@@ -30,14 +30,12 @@ export function addVerify(program: Command, terminal: Terminal): void {
     .action(async (folder: string | undefined, _, command: Command) => {
       const { dir, json } = command.optsWithGlobals<CommonOptions>();
       const tally = await verify(terminal, new DiskFiles(), folder ?? dir, json);
-      if (tally === undefined) return;
       await say(terminal, summary(tally));
       if (tally.problems > 0) terminal.exitCode = 1;
     });
 }
 
-/** Undefined when the reader of the lines has left. */
-async function verify(terminal: Terminal, files: Files, shown: string, isJson: boolean): Promise<Tally | undefined> {
+async function verify(terminal: Terminal, files: Files, shown: string, isJson: boolean): Promise<Tally> {
   const { out, err, streams } = terminal;
   const root = locate(shown);
   const progress = new Progress(err, "verifying", err.isTerminal ? sizeOf(files, root) : 0, "bytes");
@@ -55,14 +53,14 @@ async function verify(terminal: Terminal, files: Files, shown: string, isJson: b
   });
   try {
     await verifyDirectory(verification, root, systemIdentity);
-    return verification.tally;
   } catch (error) {
-    if (error instanceof Left) return undefined;
-    throw error;
+    if (!(error instanceof Left)) throw error;
+    if (streams.signal.aborted) throw new Failure("interrupted: not everything was verified");
   } finally {
     progress.clear();
     await out.flush();
   }
+  return verification.tally;
 }
 
 function locate(folder: string): string {

@@ -8,7 +8,8 @@
 import { HEADER_BYTES } from "../format/batch.ts";
 import type { Clock } from "../storage/clock.ts";
 import { holdProcess, releaseProcess } from "./keep-alive.ts";
-import { type BatchTopic, OpenBatch, type Pending, type RecordMetadata, type Resolve } from "./open-batch.ts";
+import { type BatchTopic, OpenBatch, type Pending, type Resolve } from "./open-batch.ts";
+import type { RecordMetadata } from "./producer-record.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
 import { BuilderPool, checkRecordSize, seal, sizeOfRecord, upperBoundOf } from "./sealing.ts";
 

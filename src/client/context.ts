@@ -2,8 +2,7 @@
 import type { Engine } from "../engine/engine.ts";
 import type { Topic } from "../engine/topic.ts";
 import type { VarveError } from "../errors.ts";
-import type { RecordMetadata } from "./open-batch.ts";
-import type { ProducerRecord, TopicReference } from "./producer-record.ts";
+import type { ProducerRecord, RecordMetadata, TopicReference } from "./producer-record.ts";
 import type { AnyCodec } from "./serde.ts";
 
 /** A producer or a consumer. */

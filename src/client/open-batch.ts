@@ -1,15 +1,8 @@
 /** A batch that sends are gathered in, and what becomes of them. */
 import type { Partition } from "../engine/partition.ts";
 import type { BatchBuilder, SealedBatch } from "../format/batch-builder.ts";
+import type { RecordMetadata } from "./producer-record.ts";
 import type { SealTarget } from "./sealing.ts";
-
-/** Where a record is now. */
-export interface RecordMetadata {
-  topic: string;
-  partition: number;
-  offset: number;
-  timestamp: number;
-}
 
 /** Something under way. `done` never rejects; `reject` after the end does nothing. */
 export interface Pending {

@@ -1,5 +1,4 @@
-/** What an application hands in: records, and the topics they are for. */
-import type { RecordMetadata } from "./open-batch.ts";
+/** What an application hands in, records and the topics they are for, and what it gets back for a record. */
 
 export type HeaderValue = string | Uint8Array | null;
 
@@ -18,6 +17,14 @@ export interface ProducerRecord<V = unknown> {
   partition?: number;
   /** Milliseconds since 1970; now, when it is not given. */
   timestamp?: number;
+}
+
+/** Where a record is now. */
+export interface RecordMetadata {
+  topic: string;
+  partition: number;
+  offset: number;
+  timestamp: number;
 }
 
 /** A topic's handle, as far as its values' type goes. */

@@ -13,10 +13,9 @@ import { VarveError } from "../errors.ts";
 import { Consumer } from "./consumer.ts";
 import { ConsumerGroup } from "./consumer-group.ts";
 import type { Client, ClientContext } from "./context.ts";
-import type { RecordMetadata } from "./open-batch.ts";
 import { CODEC, type ConsumerOptions, type ProducerOptions } from "./options.ts";
 import { Producer } from "./producer.ts";
-import type { ProducerRecord, TopicReference } from "./producer-record.ts";
+import type { ProducerRecord, RecordMetadata, TopicReference } from "./producer-record.ts";
 import { type AnyCodec, type CodecOption, kindOf } from "./serde.ts";
 import { TopicHandle } from "./topic.ts";
 

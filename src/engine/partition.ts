@@ -355,9 +355,13 @@ export class Partition {
     return recoveryPoint;
   }
 
-  /** The start may only be recorded where everything before it is durable: else a power cut could set the end before it. */
+  /**
+   * The start may only be recorded where everything before it is durable: else a power cut could set the end before it. The
+   * segment that the log will begin with must be as well: else a younger one could be all that is left.
+   */
   async #moveStart(log: Log, offset: number): Promise<void> {
-    if (log.durableOffset < offset) await this.flush();
+    if (offset === log.endOffset) log.roll();
+    await this.flush();
     await this.#host.recordStart(this, offset);
     this.#check();
   }

@@ -24,7 +24,8 @@ export class LeaderEpochs {
     const bytes = files.read(join(folder, LEADER_EPOCH_CHECKPOINT));
     if (bytes === undefined) return undefined;
     try {
-      return new LeaderEpochs(parseLeaderEpochs(bytes));
+      const entries = parseLeaderEpochs(bytes);
+      return isAscending(entries) ? new LeaderEpochs(entries) : undefined;
     } catch {
       return undefined;
     }
@@ -86,4 +87,11 @@ export class LeaderEpochs {
   #truncateTo(endOffset: number): void {
     this.#entries = this.#entries.filter((entry) => entry.startOffset < endOffset);
   }
+}
+
+function isAscending(entries: readonly LeaderEpoch[]): boolean {
+  return entries.every(({ epoch, startOffset }, i) => {
+    const before = i === 0 ? { epoch: -1, startOffset: -1 } : entries[i - 1];
+    return epoch > before.epoch && startOffset > before.startOffset;
+  });
 }

@@ -89,6 +89,7 @@ class Loader {
   #scannedBytes = 0;
   #truncatedBytes = 0;
   #hasProducers = false;
+  #hasNewSegment = false;
   /** Where the end is missing: a snapshot from behind knows of markers that the log does not have. */
   #cutAt = Number.POSITIVE_INFINITY;
   #mayHaveLost: boolean;
@@ -115,13 +116,14 @@ class Loader {
     if (this.#findSegments(names ?? [])) {
       this.#deleteExpired();
       await this.#copyPoisoned(names ?? []);
-    } else this.#addSegment(this.#options.startOffset);
+    } else this.#addEmpty(this.#options.startOffset);
     await this.#walk();
     state.endOffset = state.segments.active.endOffset;
     if (state.startOffset > state.endOffset) this.#restartAt(state.startOffset);
     if (this.#options.recoveryPoint > state.endOffset) this.#reportMissingEnd(this.#options.recoveryPoint);
     state.startOffset = Math.max(state.startOffset, state.segments.first.baseOffset);
     await this.#loadProducers();
+    if (this.#hasNewSegment) await state.files.syncFolder(state.folder);
     await this.#settleEpochs(names === undefined);
     this.#reportRecovered();
   }
@@ -235,6 +237,8 @@ class Loader {
     const state = this.#state;
     const { size } = segment;
     segment.forget();
+    // It may have no file yet, which a reader would look for in vain.
+    if (size === 0) return this.#finishSegment(segment, 0);
     const structure = structureIn(state, segment, segment.baseOffset);
     for (const scanned of scanBatches(segment.log, 0, size, structure)) {
       if (isDamage(scanned)) {
@@ -337,8 +341,12 @@ class Loader {
     this.#addEmpty(offset);
   }
 
+  /** Its file is there, and durable, before anything is written: a younger segment that alone survived a power cut would be a hole. */
   #addEmpty(offset: number): void {
+    const { files, readOnly } = this.#state;
     const segment = this.#addSegment(offset);
+    if (!readOnly) files.open(segment.path, "write").close();
+    this.#hasNewSegment ||= !readOnly;
     segment.isIndexed = true;
     segment.isTimeKnown = true;
     this.#state.endOffset = offset;
@@ -361,6 +369,7 @@ class Loader {
     const epochs = new LeaderEpochs();
     const unknown = new LeaderEpochs();
     for (const segment of state.segments.all) {
+      if (segment.size === 0) continue;
       const structure = structureIn(state, segment, segment.baseOffset, unknown);
       for (const batch of scanBatches(segment.log, 0, segment.size, structure)) {
         if (!isDamage(batch)) epochs.assign(batch.leaderEpoch, batch.baseOffset);

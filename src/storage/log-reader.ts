@@ -114,6 +114,11 @@ export class LogReader {
   #meetDamage(place: Place, offset: number, maxBytes: number, end: number, wanted: Batch[]): Batch[] {
     if (wanted.length > 0) return wanted;
     const { segment, structure } = place;
+    if (place.position > 0 && !structure.hasPrevious) {
+      // Begun in the middle; from further ahead there is one witness more.
+      const earlier = this.#nearest(segment, structure.nextOffset - 1) ?? this.#atStart(segment);
+      return this.#readAt(Object.assign(place, earlier), offset, maxBytes, end);
+    }
     for (const scanned of scanBatches(segment.log, place.position, segment.size, structure)) {
       if (!isDamage(scanned)) {
         if (scanned.lastOffset >= offset) return scanned.baseOffset < end ? [scanned] : [];
@@ -184,7 +189,7 @@ export class LogReader {
       start = segment.timeBefore(timestamp);
     }
     const place = start === undefined ? this.#atStart(segment) : this.#seek(segment, start.offset);
-    for (const batch of scanBatches(segment.log, place.position, segment.size, place.structure)) {
+    for (const batch of scanBatches(segment.log, place.position, segment.size, place.structure, SEEK_BYTES)) {
       if (isDamage(batch) || batch.isControl || batch.maxTimestamp < timestamp) continue;
       const found = this.#searchBatch(batch, timestamp);
       if (found !== undefined) return found;

@@ -34,6 +34,8 @@ export class Log {
   readonly #aborted: AbortedTransactions;
   #isClosed = false;
   #closing: Promise<void> | undefined;
+  /** The leader epoch has risen, and the checkpoint does not say so yet. No batch may carry it before. */
+  #isEpochUnsaved = false;
 
   /** Opens the folder, recovering what the last owner left; makes it when it is missing. */
   static async open(options: LogOptions): Promise<Log> {
@@ -103,6 +105,7 @@ export class Log {
     const state = this.#state;
     const size = end - start;
     if (size > state.config.maxMessageBytes) throw this.#tooLarge(size);
+    if (this.#isEpochUnsaved) this.#saveEpoch();
     const baseOffset = state.endOffset;
     const lastOffset = baseOffset + recordCount - 1;
     const segment = this.#segmentFor(size, lastOffset);
@@ -190,10 +193,10 @@ export class Log {
     } finally {
       state.endOffset = segments.active.endOffset;
       state.startOffset = Math.min(state.startOffset, state.endOffset);
-      state.epochs.raise(state.endOffset);
+      this.#raiseEpoch();
       this.#forget();
     }
-    state.epochs.saveNow(files, folder);
+    this.#saveEpoch();
     this.#reloadProducers();
     return state.endOffset;
   }
@@ -215,10 +218,10 @@ export class Log {
       if (segments.all.length === 0) addSegment(this.#state, this.#sync, offset);
       state.endOffset = segments.active.endOffset;
       state.startOffset = Math.min(Math.max(offset, segments.first.baseOffset), state.endOffset);
-      if (isBack) state.epochs.raise(state.endOffset);
+      if (isBack) this.#raiseEpoch();
       this.#forget();
     }
-    if (isBack) state.epochs.saveNow(files, folder);
+    if (isBack) this.#saveEpoch();
     this.#reloadProducers();
   }
 
@@ -344,6 +347,16 @@ export class Log {
     segment.truncate(position, endOffset);
     rebuildIndexes(this.#state, segment);
     this.#sync.touch(segment);
+  }
+
+  #raiseEpoch(): void {
+    this.#state.epochs.raise(this.#state.endOffset);
+    this.#isEpochUnsaved = true;
+  }
+
+  #saveEpoch(): void {
+    this.#state.epochs.saveNow(this.#state.files, this.#state.folder);
+    this.#isEpochUnsaved = false;
   }
 
   #reloadProducers(): void {

@@ -3,9 +3,10 @@
  * has open (so that the last stable offset is known). Built from the batches, in the order they stand in the log; written
  * as a `.snapshot` at each roll and close, so that it need not be built from the beginning.
  */
+import { VarveError } from "../errors.ts";
 import { type Batch, NO_PRODUCER_ID } from "../format/batch.ts";
 import { readInt16, readInt32 } from "../format/integers.ts";
-import { KEY_AT, KEY_LENGTH, VALUE_AT, VALUE_LENGTH } from "../format/record.ts";
+import { KEY_AT, KEY_LENGTH, type RecordTable, VALUE_AT, VALUE_LENGTH } from "../format/record.ts";
 import { type ProducerSnapshotEntry, readProducerSnapshot, writeProducerSnapshot } from "../format/snapshots.ts";
 import {
   judgeSequence,
@@ -15,6 +16,8 @@ import {
   storedSequences,
 } from "./sequences.ts";
 
+/** What the records of a control batch may unfold to. */
+const MAX_MARKER_BYTES = 1024;
 const NO_TRANSACTION = -1;
 const NO_SEQUENCE = -1;
 
@@ -161,9 +164,21 @@ export class ProducerState {
  *   value  version int16 | coordinatorEpoch int32
  */
 export function readMarker(batch: Batch): ControlMarker {
-  const { bytes, rows, count } = batch.records(64);
+  const table = recordsOf(batch);
+  if (table === undefined) return { type: "unknown", coordinatorEpoch: -1 };
+  const { bytes, rows, count } = table;
   if (count < 1 || rows[KEY_LENGTH] < 4) return { type: "unknown", coordinatorEpoch: -1 };
   const type = readInt16(bytes, rows[KEY_AT] + 2);
   const coordinatorEpoch = rows[VALUE_LENGTH] >= 6 ? readInt32(bytes, rows[VALUE_AT] + 2) : -1;
   return { type: type === 0 ? "abort" : type === 1 ? "commit" : "unknown", coordinatorEpoch };
+}
+
+/** A control batch whose records are not what its header says tells nothing; its checksum is right, so nothing is damaged. */
+function recordsOf(batch: Batch): RecordTable | undefined {
+  try {
+    return batch.records(MAX_MARKER_BYTES);
+  } catch (error) {
+    if (error instanceof VarveError) return undefined;
+    throw error;
+  }
 }

@@ -36,10 +36,19 @@ export function isDamage(scanned: Scanned): scanned is Damage {
   return "resume" in scanned;
 }
 
-/** The batches in [position, end) of the file, in order, and the damage between them. `structure` says what fits. */
-export function* scanBatches(file: File, position: number, end: number, structure: Structure): Generator<Scanned> {
+/**
+ * The batches in [position, end) of the file, in order, and the damage between them. `structure` says what fits. Who looks for
+ * something near `position` reads in smaller chunks.
+ */
+export function* scanBatches(
+  file: File,
+  position: number,
+  end: number,
+  structure: Structure,
+  chunkBytes = CHUNK_BYTES,
+): Generator<Scanned> {
   while (position < end) {
-    const chunk = readChunk(file, position, end, CHUNK_BYTES);
+    const chunk = readChunk(file, position, end, chunkBytes);
     position = chunk.next;
     let damage: Damage | undefined;
     for (let i = 0; i < chunk.batches.length && damage === undefined; i++) {

@@ -3,8 +3,8 @@
  *
  *   base offset    follows the batch before it without a gap. In a compacted log a gap may lie between them; then the
  *                  producers' sequences, which the CRC covers, say how far two batches are apart at the least
- *   leader epoch   is the one that the checkpoint has for that offset, or at least agrees with a neighbour; without a
- *                  checkpoint it must not fall from one batch to the next
+ *   leader epoch   is the one that the checkpoint has for that offset, unless a neighbour shows that the checkpoint is the
+ *                  one that is off; without a checkpoint it must not fall from one batch to the next
  *   magic, length  are checked with the bytes themselves: a wrong length gives a wrong CRC
  *
  * What remains: a flipped bit in the base offset of a batch of a compacted log goes unnoticed when the wrong offset still
@@ -20,6 +20,7 @@ export class Structure {
   readonly #endOffset: number;
   readonly #epochs: LeaderEpochs | undefined;
   #previousEpoch: number | undefined;
+  #previousOffset = -1;
   /** Only where there may be gaps. */
   #previous: Neighbour | undefined;
 
@@ -35,8 +36,14 @@ export class Structure {
   copy(): Structure {
     const copy = new Structure(this.nextOffset, this.hasGaps, this.#endOffset, this.#epochs);
     copy.#previousEpoch = this.#previousEpoch;
+    copy.#previousOffset = this.#previousOffset;
     copy.#previous = this.#previous;
     return copy;
+  }
+
+  /** Whether a batch was accepted, so that it can bear witness. */
+  get hasPrevious(): boolean {
+    return this.#previousEpoch !== undefined;
   }
 
   /** What is wrong with the batch, or undefined; `following` is the one behind it, where that is known. */
@@ -59,6 +66,7 @@ export class Structure {
   accept(batch: Batch): void {
     this.nextOffset = batch.lastOffset + 1;
     this.#previousEpoch = batch.leaderEpoch;
+    this.#previousOffset = batch.baseOffset;
     if (this.hasGaps) this.#previous = new Neighbour(batch);
   }
 
@@ -78,23 +86,25 @@ export class Structure {
     return this.mayStartAt(batch.baseOffset) && following?.baseOffset === batch.lastOffset + 1;
   }
 
-  /** An epoch that the checkpoint does not have is true when a neighbour has it too: then the checkpoint is the one that is off. */
+  /** An epoch that the checkpoint does not have is true when a neighbour has it too, for which the checkpoint is just as wrong. */
   #isEpochCredible(batch: Batch, following: Batch | undefined, expected: number | undefined): boolean {
     const { leaderEpoch } = batch;
     const before = this.#previousEpoch;
     const behind = following?.leaderEpoch;
-    if (leaderEpoch === before || leaderEpoch === behind) return true;
-    return expected === undefined && leaderEpoch >= (before ?? 0) && leaderEpoch <= (behind ?? leaderEpoch);
+    if (expected === undefined) return leaderEpoch >= (before ?? 0) && leaderEpoch <= (behind ?? leaderEpoch);
+    if (leaderEpoch === before && this.#epochs?.at(this.#previousOffset) !== before) return true;
+    return following !== undefined && leaderEpoch === behind && this.#epochs?.at(following.baseOffset) !== behind;
   }
 
   /**
    * Each record of a producer takes one sequence and one offset, so offsets grow at least as fast. Where this batch and the
-   * following one disagree, this one is bent unless it fits what came before just so.
+   * following one disagree, this one is bent unless it fits what came before just so, or the other one is bent by itself.
    */
   #isOutOfSequence(batch: Batch, following: Batch | undefined): boolean {
     const previous = this.#previous;
     if (slack(previous, batch) < 0) return true;
-    const overlaps = following !== undefined && following.baseOffset <= batch.lastOffset;
+    if (following === undefined || !this.mayStartAt(following.baseOffset)) return false;
+    const overlaps = following.baseOffset <= batch.lastOffset;
     if (!overlaps && !(slack(new Neighbour(batch), following) < 0)) return false;
     return batch.baseOffset !== this.nextOffset && slack(previous, batch) !== 0 && !(slack(previous, following) < 0);
   }

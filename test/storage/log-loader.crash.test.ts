@@ -5,6 +5,7 @@ import { Log, type LogEvent, type LogOptions } from "../../src/storage/log.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
+import { explore } from "../simulation/explore.ts";
 
 const CONFIG = {
   segmentBytes: 100,
@@ -92,4 +93,36 @@ it("an open that fails leaves no file open", async () => {
   faulty.fail({ on: "sync", path: /leader-epoch-checkpoint/, code: "VARVE_IO" });
   await expect(open(faulty, { lastClose: "machine" })).rejects.toMatchObject({ code: "VARVE_IO" });
   expect(faulty.openPaths).toEqual([]);
+});
+
+it("a partition that was never written to is opened read-only after a kill", async () => {
+  const files = new MemoryFiles();
+  (await open(files)).closeNow();
+  for (const _ of ["with", "without"]) {
+    const again = await open(files, { readOnly: true, lastClose: "process" });
+    expect([again.startOffset, again.endOffset]).toEqual([0, 0]);
+    files.remove("/t-0/leader-epoch-checkpoint");
+  }
+});
+
+it("what a power cut leaves of a log that was never synced begins at its start", async () => {
+  const { checked } = await explore<number>({
+    seed: 1,
+    budget: 1000,
+    replay: {},
+    workload: async ({ files, ack }) => {
+      const log = await open(files);
+      ack(0);
+      append(log, 3);
+    },
+    check: async ({ files }, acks, kind) => {
+      const log = await open(files, { lastClose: kind });
+      const offsets: number[] = [];
+      while (log.startOffset + offsets.length < log.endOffset) {
+        offsets.push(log.read(log.startOffset + offsets.length, 1, log.endOffset)[0].baseOffset);
+      }
+      expect(offsets).toEqual([0, 1, 2].slice(0, acks.length > 0 ? offsets.length : 0));
+    },
+  });
+  expect(checked).toBeGreaterThan(100);
 });
