@@ -61,7 +61,8 @@ export class Driver {
   constructor(command: readonly string[], address: string, env: Record<string, string> = {}) {
     const [program, ...args] = command;
     this.#name = command.join(" ");
-    this.#child = spawn(program, [...args, address], { env: { ...process.env, ...env } });
+    // A group of its own, so that kill() reaches what a driver has started.
+    this.#child = spawn(program, [...args, address], { env: { ...process.env, ...env }, detached: true });
     this.#gone = new Promise((resolve) => {
       const ended = (why: string) => {
         for (const { reject } of this.#calls.values()) reject(this.#error(`ended with ${why}`));
@@ -97,15 +98,20 @@ export class Driver {
   /** Ends the driver; one that does not end of itself is killed. */
   async close(): Promise<void> {
     this.#child.stdin!.end();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), EXIT_MS);
+    const timer = setTimeout(() => this.#killAll(), EXIT_MS);
     await this.#gone;
     clearTimeout(timer);
   }
 
-  /** kill -9. Resolves when it is gone. */
+  /** kill -9 of the driver and what it has started. Resolves when they are gone. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#killAll();
     await this.#gone;
+  }
+
+  #killAll(): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL");
   }
 
   #heard(line: string): void {

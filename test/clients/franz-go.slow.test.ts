@@ -1,9 +1,9 @@
 /** franz-go, with its administrator kadm. */
-import { join } from "node:path";
-import { CACHE, testClient } from "./suite.ts";
+import { goDriver } from "./commands.ts";
+import { testClient } from "./suite.ts";
 
 testClient({
   name: "franz-go 1.22.2",
-  command: [join(CACHE, "go/franz")],
+  command: goDriver("franz"),
   codecs: ["gzip", "snappy", "lz4", "zstd"],
 });

@@ -1,9 +1,9 @@
 /** Kafka's Java client. */
-import { join } from "node:path";
-import { CACHE, KAFKA_LIBS, testClient } from "./suite.ts";
+import { JAVA } from "./commands.ts";
+import { testClient } from "./suite.ts";
 
 testClient({
   name: "Java client 4.1.1",
-  command: ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", `${join(CACHE, "java")}:${KAFKA_LIBS}`, "Driver"],
+  command: JAVA,
   codecs: ["gzip", "snappy", "lz4", "zstd"],
 });

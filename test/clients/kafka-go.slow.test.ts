@@ -1,11 +1,11 @@
 /** segmentio/kafka-go, whose writers are never idempotent, and which reads what is empty as null. */
-import { join } from "node:path";
+import { goDriver } from "./commands.ts";
 import { withNullForEmpty } from "./records.ts";
-import { CACHE, testClient } from "./suite.ts";
+import { testClient } from "./suite.ts";
 
 testClient({
   name: "kafka-go 0.4.51",
-  command: [join(CACHE, "go/segmentio")],
+  command: goDriver("segmentio"),
   codecs: ["gzip", "snappy", "lz4", "zstd"],
   isNeverIdempotent: true,
   shown: withNullForEmpty,

@@ -1,11 +1,11 @@
 /** kafka-python, which takes its codecs from other packages. The headers that it sends have a value always. */
-import { join } from "node:path";
+import { pythonDriver } from "./commands.ts";
 import { withEmptyForNullHeaders } from "./records.ts";
-import { CACHE, testClient } from "./suite.ts";
+import { testClient } from "./suite.ts";
 
 testClient({
   name: "kafka-python 3.0.12",
-  command: [join(CACHE, "py/bin/python"), join(import.meta.dirname, "drivers/kafka_python.py")],
+  command: pythonDriver("kafka_python"),
   codecs: ["gzip", "snappy", "lz4", "zstd"],
   sendable: withEmptyForNullHeaders,
 });

@@ -2,13 +2,13 @@
  * kcat, which has librdkafka inside. It takes keys and headers as arguments, which end at a zero byte, as do the headers
  * that it prints; the time of a record is that of sending it.
  */
-import { join } from "node:path";
+import { KCAT } from "./commands.ts";
 import { base64, type NewRecord } from "./records.ts";
 import { testClient } from "./suite.ts";
 
 testClient({
   name: "kcat 1.7.1",
-  command: [process.execPath, join(import.meta.dirname, "drivers/kcat.mjs")],
+  command: KCAT,
   codecs: ["gzip", "snappy", "lz4", "zstd"],
   lacks: [
     "createTopic",

@@ -2,15 +2,12 @@
  * What every client must be able to do with a listener, run against each of them: `testClient(client)` in a file of its own.
  * The results are the client's row in docs/clients.md (table.ts).
  */
-import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Compression } from "../../src/format/compression.ts";
-import { readAssignment } from "../../src/format/consumer-protocol.ts";
 import { type Listener, listen } from "../../src/wire/listener.ts";
 import { type Commands, Driver, type DriverRecord } from "./driver.ts";
+import { assigned, isCommitted } from "./groups.ts";
 import {
   append,
   byPartition,
@@ -46,10 +43,6 @@ export interface Client {
   shown?: (record: DriverRecord) => DriverRecord;
 }
 
-/** Where test/clients/install puts what it fetches. */
-export const CACHE = process.env.VARVE_CLIENTS ?? join(homedir(), ".cache/varve-clients");
-export const KAFKA_LIBS = join(process.env.KAFKA_HOME ?? join(homedir(), ".cache/varve-kafka"), "libs/*");
-
 const PARTITIONS = 3;
 
 let engine: Engine;
@@ -58,8 +51,6 @@ const drivers: Driver[] = [];
 
 export function testClient(client: Client): void {
   describe(client.name, () => {
-    beforeAll(() => void mkdirSync(CACHE, { recursive: true }));
-
     beforeEach(async () => {
       engine = await Engine.open(":memory:");
       listener = await listen(engine, { port: 0 });
@@ -155,19 +146,19 @@ export function testClient(client: Client): void {
         await engine.createTopic("t", { partitions: 4, codec: "bytes" });
         const [first, second] = [start(), start()];
         await first.call("join", { topic: "t", group: "g" });
-        await eventually("the first member has all partitions", () => assigned("g").then(([n]) => n === 4));
+        await eventually("the first member has all partitions", () => assigned(engine, "g").then(([n]) => n === 4));
         await second.call("join", { topic: "t", group: "g" });
-        await eventually("the two share", async () => String(await assigned("g")) === "2,2");
+        await eventually("the two share", async () => String(await assigned(engine, "g")) === "2,2");
         await append(engine, "t", numbered(0, 40, 4));
         await handled([first, second], 0, 40, client.handlesLostPartitions);
         if (!client.handlesLostPartitions) expect(first.handled).toHaveLength(20);
         const { length: handledByFirst } = first.handled;
         await first.call("leave", {});
-        await eventually("the second has them all", async () => String(await assigned("g")) === "4");
+        await eventually("the second has them all", async () => String(await assigned(engine, "g")) === "4");
         await append(engine, "t", numbered(40, 40, 4));
-        await handled([second], 40, 80);
+        await handled([second], 40, 80, client.handlesLostPartitions);
         expect(first.handled).toHaveLength(handledByFirst);
-        await eventually("all is committed", () => isCommitted("g", "t", 20));
+        await eventually("all is committed", () => isCommitted(engine, "g", "t", 20));
       }),
     );
 
@@ -178,13 +169,13 @@ export function testClient(client: Client): void {
         const [first, second] = [start(), start()];
         await first.call("join", { topic: "t", group: "g" });
         await second.call("join", { topic: "t", group: "g" });
-        await eventually("the two share", async () => String(await assigned("g")) === "2,2");
+        await eventually("the two share", async () => String(await assigned(engine, "g")) === "2,2");
         await append(engine, "t", numbered(0, 20, 4));
-        await handled([first, second], 0, 20);
-        await eventually("all is committed", () => isCommitted("g", "t", 5));
+        await handled([first, second], 0, 20, client.handlesLostPartitions);
+        await eventually("all is committed", () => isCommitted(engine, "g", "t", 5));
         await first.kill();
         await append(engine, "t", numbered(20, 20, 4));
-        await handled([second], 20, 40);
+        await handled([second], 20, 40, client.handlesLostPartitions);
       }),
     );
 
@@ -235,14 +226,14 @@ export function testClient(client: Client): void {
         const [driver, member] = [start(), start()];
         await engine.createTopic("t", { partitions: 2 });
         await member.call("join", { topic: "t", group: "g" });
-        await eventually("the member has its partitions", async () => String(await assigned("g")) === "2");
+        await eventually("the member has its partitions", async () => String(await assigned(engine, "g")) === "2");
         await append(engine, "t", numbered(0, 4, 2));
-        await eventually("it has committed", () => isCommitted("g", "t", 2));
+        await eventually("it has committed", () => isCommitted(engine, "g", "t", 2));
         expect(await driver.call("listGroups", {})).toContain("g");
         if (has("describeGroup"))
           expect(await driver.call("describeGroup", { group: "g" })).toEqual({ state: "Stable", members: 1 });
         await member.call("leave", {});
-        await eventually("the member has left", async () => (await assigned("g")).length === 0);
+        await eventually("the member has left", async () => (await assigned(engine, "g")).length === 0);
         if (has("describeGroup"))
           expect(await driver.call("describeGroup", { group: "g" })).toEqual({ state: "Empty", members: 0 });
         if (!has("deleteGroup")) return;
@@ -264,23 +255,6 @@ function expectSame(stored: readonly DriverRecord[], sent: readonly NewRecord[],
     return { ...record, timestamp: stored[i].timestamp };
   });
   expect(withoutOffset).toEqual(expected);
-}
-
-/** How many partitions each member has, most first; nothing while the group rebalances. */
-async function assigned(groupId: string): Promise<number[]> {
-  const [{ groupState, members }] = await engine.coordinator.describeGroups([groupId]);
-  if (groupState !== "Stable") return [];
-  const counts = members.map(({ assignment }) =>
-    readAssignment(assignment).assignedPartitions.reduce((sum, { partitions }) => sum + partitions.length, 0),
-  );
-  return counts.sort((a, b) => b - a);
-}
-
-function isCommitted(groupId: string, topic: string, offset: number): boolean {
-  const { partitionCount } = engine.topic(topic);
-  return Array.from({ length: partitionCount }, (_, partition) =>
-    engine.offsets.committed(groupId, topic, partition),
-  ).every((committed) => committed?.offset === offset);
 }
 
 /** Waits until the records from `from` up to `to` were handled; no other, and none twice unless that is said. */
