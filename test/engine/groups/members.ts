@@ -304,7 +304,10 @@ export class SimulatedMember {
   #failed(errorCode: number, memberId?: string): void {
     this.errors.push(errorCode);
     const { MEMBER_ID_REQUIRED, UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS } = KAFKA_ERRORS;
-    if (errorCode === KAFKA_ERRORS.FENCED_INSTANCE_ID) return this.crash();
+    if (errorCode === KAFKA_ERRORS.FENCED_INSTANCE_ID) {
+      this.crash();
+      return;
+    }
     if (errorCode === MEMBER_ID_REQUIRED) this.memberId = memberId!;
     if (errorCode === UNKNOWN_MEMBER_ID || errorCode === ILLEGAL_GENERATION) {
       if (errorCode === UNKNOWN_MEMBER_ID) this.memberId = "";
