@@ -8,7 +8,7 @@
  */
 import { defineConfig, type Options } from "tsup";
 
-const library = { index: "src/index.ts", "testing/index": "src/testing/index.ts" };
+const library = { index: "src/index.ts", "testing/index": "src/testing/index.ts", "wire/index": "src/wire/index.ts" };
 const shared: Options = { target: "node20", splitting: true, shims: true, sourcemap: true };
 
 export default defineConfig([

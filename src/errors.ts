@@ -33,7 +33,8 @@ export const ERRORS = {
   VARVE_TOO_MANY_FILES: [true, "no descriptor is free (EMFILE, ENFILE)"],
   VARVE_ACCESS: [false, "the file system refuses access, or is read-only"],
   VARVE_IO: [false, "the device failed (EIO), or another system error"],
-  VARVE_GROUP_BUSY: [true, "the group has a member already"],
+  VARVE_GROUP_BUSY: [true, "the group takes no further member, or has members where it must have none"],
+  VARVE_FENCED: [false, "the group went on without this consumer: its partitions are given to others"],
   VARVE_ABORTED: [false, "the signal was aborted"],
   VARVE_TIMEOUT: [true, "the time allowed has passed"],
 } as const satisfies Record<string, readonly [retriable: boolean, meaning: string]>;

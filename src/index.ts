@@ -1,7 +1,11 @@
 /** What users import from "varve". */
 
 export type { Consumer, ConsumerEvents, PartitionLag } from "./client/consumer.ts";
+export type { ConsumerGroup, GroupDescription, GroupLag, GroupMemberDescription } from "./client/consumer-group.ts";
 export type { OnCorrupt, OutOfRange, SkippedEvent } from "./client/fetcher.ts";
+export { DEAD_LETTER_HEADERS } from "./client/group-handling.ts";
+export type { Handling, ResetOptions, ResetTarget, RetryOptions, RunOptions } from "./client/group-options.ts";
+export type { OffsetReset } from "./client/offset-reset.ts";
 export { type OpenOptions, open, type Surroundings } from "./client/open.ts";
 export type { BatchesOptions, ConsumerOptions, ProducerOptions, ReadOptions } from "./client/options.ts";
 export type { Partitioner } from "./client/partitioner.ts";
@@ -18,10 +22,11 @@ export type { RecordBatch } from "./client/record-batch.ts";
 export type { AnyCodec, Codec, CodecOption, KeyCodec } from "./client/serde.ts";
 export type { From, OffsetsInput, TopicPartition, TopicPartitionOffset, Until } from "./client/start-positions.ts";
 export type { PartitionOffset, TopicConsumerOptions, TopicHandle as Topic } from "./client/topic.ts";
-export type { CloseOptions, TopicOptions, VarveLog } from "./client/varve-log.ts";
+export type { CloseOptions, GroupListing, TopicOptions, VarveLog } from "./client/varve-log.ts";
 export type { CleanupPolicy, CodecName, ConfigChanges, Durability, TopicConfig } from "./engine/config.ts";
 export type { EngineEvents as LogEvents } from "./engine/engine.ts";
 export type { Logger } from "./engine/engine-options.ts";
+export type { GroupState } from "./engine/groups/requests.ts";
 export type { Isolation } from "./engine/partition.ts";
 export type { PartitionDescription, TopicDescription } from "./engine/topic.ts";
 export { ERRORS, type ErrorCode, type ErrorPlace, hasCode, VarveError } from "./errors.ts";

@@ -9,10 +9,12 @@ import { Command, CommanderError } from "commander";
 import { hasCode, VarveError } from "../errors.ts";
 import { addConsume } from "./consume.ts";
 import { addDump } from "./dump.ts";
+import { addGroups } from "./groups.ts";
 import { addOffsets } from "./offsets.ts";
 import { examples } from "./options.ts";
 import { addProduce } from "./produce.ts";
 import { addRepair } from "./repair.ts";
+import { addServe } from "./serve.ts";
 import { Failure, Output, type Streams, say, type Terminal } from "./terminal.ts";
 import { addTopics } from "./topics.ts";
 import { addTour } from "./tour.ts";
@@ -57,15 +59,18 @@ function buildProgram(terminal: Terminal): Command {
         "echo 'k1:hello' | varve produce orders --key-separator :",
         "varve consume orders --from-beginning --until end",
         "varve verify varve-data",
+        "varve serve                                  kcat, kafkajs and Java clients can reach it",
       ),
     );
   addTopics(program, terminal);
   addProduce(program, terminal);
   addConsume(program, terminal);
   addOffsets(program, terminal);
+  addGroups(program, terminal);
   addDump(program, terminal);
   addVerify(program, terminal);
   addRepair(program, terminal);
+  addServe(program, terminal);
   addTour(program, terminal);
   return program;
 }

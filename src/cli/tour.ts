@@ -13,6 +13,7 @@ import { formatCount, formatMs, plural } from "./numbers.ts";
 import { type CommonOptions, count, examples } from "./options.ts";
 import { formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { meetClient, shareGroup } from "./tour-groups.ts";
 import { type Latency, measureLatency, valueAt } from "./tour-records.ts";
 import {
   type Committed,
@@ -38,8 +39,8 @@ export function addTour(program: Command, terminal: Terminal): void {
     .command("tour")
     .summary("see it write, read, crash and recover")
     .description(
-      "Writes a million records to a fresh folder and reads them back, kills a writer with -9 in mid-write, recovers, and " +
-        "checks every step. The exit code is 0 only if every check held.",
+      "Writes a million records to a fresh folder and reads them back, kills a writer with -9 in mid-write, recovers, lets " +
+        "a group share a topic and a Kafka client connect, and checks every step. The exit code is 0 only if every check held.",
     )
     .option("--records <count>", "how many records to write", count(1000), MILLION)
     .option("--keep", "leave the folder there")
@@ -61,6 +62,8 @@ export function addTour(program: Command, terminal: Terminal): void {
 
 const TOPIC = "orders";
 const CRASH_TOPIC = "crash";
+const GROUP_TOPIC = "parcels";
+const GROUP_PARTITIONS = 4;
 const PARTITIONS = 3;
 const GROUP = "billing";
 /** So many single sends tell a 99th percentile. */
@@ -104,6 +107,7 @@ class Tour {
       const victim = await this.#kill();
       const recoveryMs = await this.#recover(victim);
       await this.#resume(committed);
+      await this.#shareGroup();
       await this.#verify();
       const { checks, failures } = this.#guide;
       return {
@@ -196,6 +200,15 @@ class Tour {
     await resume(this.#guide, log, log.topic<string>(TOPIC), GROUP, committed);
   }
 
+  async #shareGroup(): Promise<void> {
+    await this.#guide.step("Two members of a group share the partitions of a topic, and one leaves");
+    const log = await this.#open();
+    const topic = await log.createTopic<string>(GROUP_TOPIC, { partitions: GROUP_PARTITIONS, codec: "string" });
+    await shareGroup(this.#guide, log, topic);
+    await this.#guide.step("A Kafka client reaches the same log");
+    await meetClient(this.#guide, log, topic);
+  }
+
   async #verify(): Promise<void> {
     await this.#guide.step("The log is closed, and every file of it verified");
     await this.#close();
@@ -242,4 +255,5 @@ function showResults({ out }: Terminal, results: Results, kept: string | undefin
   out.line("  varve topics create orders --partitions 3");
   out.line("  echo 'k1:hello' | varve produce orders --key-separator :");
   out.line("  varve consume orders --from-beginning");
+  out.line("  varve serve");
 }

@@ -14,6 +14,8 @@ import type { Subscription } from "./subscription.ts";
 
 export interface AssignmentOptions {
   subscription: Subscription;
+  /** All that there are. */
+  topics(): Iterable<Topic>;
   from: From;
   until: Until | undefined;
   /** Never beyond the end at the call, wherever `until` is. */
@@ -67,21 +69,45 @@ export class Assignment {
 
   /** Adds what the subscription matches and is not there yet; resolves with it when its start is known. */
   async add(topics: Iterable<Topic>, isFirst: boolean): Promise<TopicPartition[]> {
-    const { subscription, fetchOptions } = this.#options;
+    const { subscription } = this.#options;
+    const matching = subscription.topicsAmong(topics);
+    return this.#add(
+      matching.flatMap((topic) => subscription.partitionsOf(topic).map((index) => ({ topic, index, isFirst }))),
+    );
+  }
+
+  /** Adds those of the given partitions that are not there yet. `isFirst`: of topics that are no news to the consumer. */
+  async addPartitions(given: readonly TopicPartition[], isFirst: (topic: Topic) => boolean): Promise<TopicPartition[]> {
+    const { subscription, topics } = this.#options;
+    const byName = new Map(subscription.topicsAmong(topics()).map((topic) => [topic.name, topic]));
+    return this.#add(
+      given.flatMap(({ topic: name, partition: index }) => {
+        const topic = byName.get(name);
+        return topic ? [{ topic, index, isFirst: isFirst(topic) }] : [];
+      }),
+    );
+  }
+
+  remove(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      const key = keyOf(topic, partition);
+      const fetcher = this.#fetchers.get(key);
+      this.#fetchers.delete(key);
+      if (fetcher) this.#release(fetcher);
+    }
+  }
+
+  async #add(wanted: readonly { topic: Topic; index: number; isFirst: boolean }[]): Promise<TopicPartition[]> {
     const added: TopicPartition[] = [];
     const starts: Promise<void>[] = [];
-    for (const topic of subscription.topicsAmong(topics)) {
-      if (topic.isDeleted) continue;
-      const options = fetchOptions(topic);
-      for (const index of subscription.partitionsOf(topic)) {
-        const key = keyOf(topic.name, index);
-        const partition = topic.partitions[index];
-        if (partition === undefined || this.#fetchers.get(key)?.topic === topic) continue;
-        const fetcher = new Fetcher(topic, partition, options);
-        this.#fetchers.set(key, fetcher);
-        added.push({ topic: topic.name, partition: index });
-        starts.push(this.#open(fetcher, isFirst));
-      }
+    for (const { topic, index, isFirst } of wanted) {
+      const key = keyOf(topic.name, index);
+      const partition = topic.partitions[index];
+      if (topic.isDeleted || partition === undefined || this.#fetchers.get(key)?.topic === topic) continue;
+      const fetcher = new Fetcher(topic, partition, this.#options.fetchOptions(topic));
+      this.#fetchers.set(key, fetcher);
+      added.push({ topic: topic.name, partition: index });
+      starts.push(this.#open(fetcher, isFirst));
     }
     await Promise.all(starts);
     return added;
@@ -140,7 +166,7 @@ export class Assignment {
     const start = this.#startOf(topic, partition, fetcher.bound, isFirst);
     const end = endOf(until, partition, topic.name, fetcher.bound, isClamped);
     if (offsetsReady !== undefined) await offsetsReady;
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#fetchers.get(keyOf(topic.name, partition.index)) !== fetcher) return;
     fetcher.begin(committed(topic.name, partition.index) ?? start, end);
     const unwatch = partition.watch(() => {
       this.#queue.add(fetcher);

@@ -5,6 +5,7 @@
  * handed out is in hand until the next one is asked for, which means that it is processed.
  */
 import { VarveError } from "../errors.ts";
+import type { Batch } from "../format/batch.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Assignment } from "./assignment.ts";
 import { BatchGathering } from "./batch-gathering.ts";
@@ -33,6 +34,8 @@ export interface LoopParts {
   maxBytes: number;
   /** Resolves when the first partitions are there. */
   started(): Promise<void>;
+  /** What is to be done before more is handed out; undefined: nothing. */
+  step(): Promise<void> | undefined;
   /** The loop has nothing more to hand out, and everything was processed. */
   finished(): Promise<void>;
   /** The loop was left. */
@@ -122,13 +125,19 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
     this.wake();
   }
 
+  /** The next record goes the long way. */
+  interrupt(): void {
+    this.#current = undefined;
+    this.wake();
+  }
+
   /** There may be something to do. */
   wake(): void {
     this.#wake?.();
   }
 
-  fetched(bytes: number): void {
-    this.#bytesSinceTurn += bytes;
+  fetched(batches: readonly Batch[]): void {
+    for (const { sizeInBytes } of batches) this.#bytesSinceTurn += sizeInBytes;
   }
 
   readonly #takeCurrent: Take<ConsumerRecord<V, K>> = (fetcher) => {
@@ -165,6 +174,11 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
       while (!this.#hasEnded) {
         this.#throwFailure();
         if (this.#bytesSinceTurn > BYTES_PER_TURN) await this.#turn();
+        const step = this.#parts.step();
+        if (step !== undefined) {
+          await step;
+          continue;
+        }
         const fetcher = this.#parts.assignment.next();
         this.#parts.caughtUp.check();
         if (fetcher !== undefined) {

@@ -8,13 +8,13 @@
 import { Emitter } from "../engine/emitter.ts";
 import type { Topic } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
-import type { Batch } from "../format/batch.ts";
 import { Assignment } from "./assignment.ts";
 import { CaughtUp } from "./caught-up.ts";
 import { ConsumerLoop, type Mark } from "./consumer-loop.ts";
 import type { Client, ClientContext } from "./context.ts";
 import type { Fetcher, FetchOptions, SkippedEvent } from "./fetcher.ts";
 import { GroupCommits } from "./group-commits.ts";
+import { GroupPartitions } from "./group-partitions.ts";
 import {
   type BatchesOptions,
   type CheckedConsumerOptions,
@@ -23,6 +23,7 @@ import {
   checkConsumerOptions,
   invalidOption,
 } from "./options.ts";
+import { AllPartitions, type PartitionSource } from "./partition-source.ts";
 import { PollWatch } from "./poll-watch.ts";
 import type { ConsumerRecord } from "./record.ts";
 import type { RecordBatch } from "./record-batch.ts";
@@ -65,7 +66,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   readonly #pollWatch: PollWatch;
   readonly #caughtUp = new CaughtUp();
   readonly #loop: ConsumerLoop<V, K>;
-  readonly #leaveGroup: (() => void) | undefined;
+  readonly #source: PartitionSource;
   readonly #stopWatching: (() => void)[] = [];
   readonly #started: Promise<void>;
   /** Closes itself when the first loop is over, however that ends. */
@@ -100,6 +101,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     );
     this.#assignment = new Assignment({
       subscription,
+      topics: () => engine.topics.values(),
       from: checked.from,
       until: checked.until,
       isClamped: isOnce,
@@ -116,6 +118,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       caughtUp: this.#caughtUp,
       maxBytes: checked.maxBytes,
       started: () => this.#started,
+      step: () => (this.#source.isDue ? this.#source.step() : undefined),
       finished: () => this.#finished(),
       left: () => this.#finished(),
       failed: async () => {
@@ -123,9 +126,9 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       },
       commitBatch: (fetcher, mark) => this.#commitBatch(fetcher, mark),
     });
-    if (checked.group !== undefined) this.#leaveGroup = engine.groups.join(checked.group, this.label);
+    this.#source = this.#sourceOf(subscription);
     context.opened(this);
-    this.#started = this.#start();
+    this.#started = this.#source.start();
     this.#started.catch(() => {});
     this.#listen(checked.signal);
   }
@@ -244,16 +247,16 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   /** Ends at once, without a commit. @internal */
   abort(error: VarveError): void {
     this.#closing ??= Promise.resolve();
-    this.#release(error);
+    void this.#release(error);
   }
 
   async #close(reason: VarveError): Promise<void> {
     this.#end(reason);
     try {
       await this.#started.catch(() => {});
-      await this.#commits?.commitProcessed();
+      await this.#commits?.commitLast(this.assignment);
     } finally {
-      this.#release(reason);
+      await this.#release(reason);
     }
   }
 
@@ -261,43 +264,47 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   #end(reason: VarveError): void {
     this.#ended ??= reason;
     this.#caughtUp.reject(this.#ended);
+    this.#source.end();
     this.#loop.end();
   }
 
-  #release(reason: VarveError): void {
+  async #release(reason: VarveError): Promise<void> {
     this.#end(reason);
     const revoked = this.assignment;
     this.#commits?.stop();
     this.#pollWatch.stop();
     for (const stop of this.#stopWatching.splice(0)) stop();
     this.#assignment.close();
-    this.#leaveGroup?.();
     this.#context.closed(this);
     if (revoked.length > 0) this.#events.emit("revoked", revoked);
+    await this.#source.close();
   }
 
   // ---- start
 
-  async #start(): Promise<void> {
+  #sourceOf(subscription: Subscription): PartitionSource {
+    const { group, maxPollIntervalMs, until } = this.#options;
     const { engine } = this.#context;
-    const assigned = await this.#assignment.add(engine.topics.values(), true);
-    if (this.#ended) return;
-    if (assigned.length > 0) this.#events.emit("assigned", assigned);
-    if (this.#options.until !== undefined) return;
-    this.#stopWatching.push(engine.onTopics(() => this.#topicsChanged()));
-    this.#topicsChanged();
-  }
-
-  #topicsChanged(): void {
-    const revoked = this.#assignment.removeDeleted();
-    if (revoked.length > 0) this.#events.emit("revoked", revoked);
-    this.#assignment.add(this.#context.engine.topics.values(), false).then(
-      (added) => {
-        if (added.length > 0 && !this.#ended) this.#events.emit("assigned", added);
-      },
-      (error) => this.#loop.fail(error),
-    );
-    this.#loop.wake();
+    const host = {
+      engine,
+      assignment: this.#assignment,
+      isBounded: until !== undefined,
+      assigned: (partitions: TopicPartition[]) => this.#events.emit("assigned", partitions),
+      revoked: (partitions: TopicPartition[]) => this.#events.emit("revoked", partitions),
+      failed: (error: unknown) => this.#loop.fail(error),
+      wake: () => this.#loop.wake(),
+    };
+    if (group === undefined || this.#commits === undefined) return new AllPartitions(host);
+    return new GroupPartitions({
+      ...host,
+      group,
+      clientId: "varve",
+      maxPollIntervalMs,
+      subscription,
+      commits: this.#commits,
+      isInLoop: () => this.#loop.isRunning,
+      interrupt: () => this.#loop.interrupt(),
+    });
   }
 
   #listen(signal: AbortSignal | undefined): void {
@@ -349,7 +356,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       serde: serdeFor(codec, this.#context.codecOf(topic)),
       chunkBytes: Math.min(CHUNK_BYTES, maxBytes),
       maxBatchBytes: Math.max(MAX_BATCH_BYTES, maxBytes),
-      fetched: (batches) => this.#loop.fetched(sizeOf(batches)),
+      fetched: (batches) => this.#loop.fetched(batches),
       skipped: (event) => this.#skipped(event),
       corrupt: (error) => this.#events.emit("corrupt", error),
     };
@@ -406,6 +413,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     logger.warn?.(
       `${topic.name}-${partition.index}: offset ${offset} is in hand for more than ${maxPollIntervalMs} ms`,
     );
+    this.#source.stalled();
     this.#events.emit("stalled", { topic: topic.name, partition: partition.index, offset, maxPollIntervalMs });
   }
 
@@ -435,8 +443,4 @@ function markOf({ position, seeks }: Fetcher): Mark {
 
 function processUpTo(fetcher: Fetcher, { position, seeks }: Mark): void {
   if (fetcher.seeks === seeks) fetcher.processed = Math.max(fetcher.processed, position);
-}
-
-function sizeOf(batches: readonly Batch[]): number {
-  return batches.reduce((size, batch) => size + batch.sizeInBytes, 0);
 }

@@ -1,5 +1,6 @@
 /** How a consumer commits for its group: what to commit, when, and only what is new. */
-import type { OffsetStore } from "../engine/offsets.ts";
+import type { OffsetStore, TopicPartition } from "../engine/offsets.ts";
+import { hasCode } from "../errors.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Fetcher } from "./fetcher.ts";
 
@@ -19,9 +20,15 @@ export class GroupCommits {
   readonly #options: GroupCommitsOptions;
   #cancelTimer: (() => void) | undefined;
   #isCommitting = false;
+  #mayCommit: () => Promise<void> = async () => {};
 
   constructor(options: GroupCommitsOptions) {
     this.#options = options;
+  }
+
+  /** Asked before each commit; throws where another one commits by now. */
+  guard(mayCommit: () => Promise<void>): void {
+    this.#mayCommit = mayCommit;
   }
 
   committed(topic: string, partition: number): number | undefined {
@@ -39,7 +46,20 @@ export class GroupCommits {
 
   /** Up to what is processed; nothing unless the consumer commits by itself. */
   async commitProcessed(): Promise<void> {
-    if (this.#options.autoCommit) await this.commit((fetcher) => fetcher.processed);
+    if (this.#options.autoCommit) await this.#commitUnlessFenced((fetcher) => fetcher.processed);
+  }
+
+  /** For whoever gets these partitions next: also where it is only that reading began there. */
+  async commitLast(partitions: readonly TopicPartition[]): Promise<void> {
+    if (!this.#options.autoCommit) return;
+    const isGoing = ({ topic, partition }: Fetcher) => {
+      return partitions.some((one) => one.topic === topic.name && one.partition === partition.index);
+    };
+    for (const fetcher of this.#options.fetchers()) {
+      const { topic, partition } = fetcher;
+      if (isGoing(fetcher) && this.committed(topic.name, partition.index) === undefined) fetcher.committed = Number.NaN;
+    }
+    await this.#commitUnlessFenced((fetcher) => (isGoing(fetcher) ? fetcher.processed : undefined));
   }
 
   /** Commits for each partition what is given for it, where that differs from what is committed. */
@@ -52,6 +72,7 @@ export class GroupCommits {
     if (commits.length === 0) return;
     for (const { fetcher, offset } of commits) fetcher.committed = offset;
     try {
+      await this.#mayCommit();
       await this.#options.store.commit(this.#options.group, commits.map(entryOf));
     } catch (error) {
       // Unknown again, so that the next commit does not take it for done.
@@ -63,6 +84,15 @@ export class GroupCommits {
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+  }
+
+  /** Where its partitions belong to others by now, those commit. */
+  async #commitUnlessFenced(offsetOf: (fetcher: Fetcher) => number | undefined): Promise<void> {
+    try {
+      await this.commit(offsetOf);
+    } catch (error) {
+      if (!hasCode(error, "VARVE_FENCED")) throw error;
+    }
   }
 
   async #commitByClock(): Promise<void> {

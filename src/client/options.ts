@@ -43,7 +43,7 @@ export interface ConsumerOptions<V = unknown> {
   until?: Until;
   /** Only these partitions of each topic. Not together with a group. */
   partitions?: readonly number[];
-  /** Goes on where the group has committed, and commits for it. One member at a time. */
+  /** Shares the topics with the other members of the group, goes on where it has committed, and commits for it. */
   group?: string;
   /** "read_committed" (the default) never shows an open or aborted transaction. */
   isolation?: Isolation;
@@ -57,7 +57,10 @@ export interface ConsumerOptions<V = unknown> {
   autoCommit?: boolean;
   /** 1000 by default. */
   autoCommitIntervalMs?: number;
-  /** A record in hand for longer raises "stalled". 300000 by default. */
+  /**
+   * A record in hand for longer raises "stalled"; a group gives the partitions to others then, until the next record is asked for.
+   * 300000 by default.
+   */
   maxPollIntervalMs?: number;
   /** How much may be fetched and not consumed yet. 16 MiB by default; one stored batch is always possible. */
   maxBytes?: number;
@@ -93,8 +96,8 @@ export interface ReadOptions {
   signal?: AbortSignal;
 }
 
-const MAX_MS = 2 ** 31 - 1;
-const MAX_INT = 2 ** 31 - 1;
+export const MAX_MS = 2 ** 31 - 1;
+export const MAX_INT = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
 
 export const CODEC = matching<AnyCodec>('one of "json", "msgpack", "string", "bytes", or { encode, decode }', isCodec);
@@ -104,7 +107,7 @@ export const SIGNAL = matching<AbortSignal>(
   (value) => typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value,
 );
 
-const TOPICS = matching<ConsumerOptions<never>["topics"]>(
+export const TOPIC_LIST = matching<ConsumerOptions<never>["topics"]>(
   "an array of topics, names or patterns with at least one entry",
   (value) => Array.isArray(value) && value.length > 0,
 );
@@ -127,7 +130,7 @@ const PRODUCER: OptionTable<ProducerOptions> = {
 type AnyConsumerOptions = Omit<ConsumerOptions<never>, "codec"> & { codec?: AnyCodec };
 
 const CONSUMER: OptionTable<AnyConsumerOptions> = {
-  topics: TOPICS,
+  topics: TOPIC_LIST,
   from: FROM,
   until: UNTIL,
   partitions: PARTITION_LIST,
@@ -175,7 +178,7 @@ export function checkConsumerOptions(given: unknown): CheckedConsumerOptions {
   const checked = checkOptions<AnyConsumerOptions>(given, CONSUMER, "the consumer");
   const { topics, group } = checked;
   if (topics === undefined)
-    throw invalidOption("topics", `the option topics of the consumer is missing; ${TOPICS.expected} was expected`);
+    throw invalidOption("topics", `the option topics of the consumer is missing; ${TOPIC_LIST.expected} was expected`);
   if (group !== undefined && checked.partitions !== undefined) {
     throw invalidOption("partitions", "the option partitions of the consumer cannot be given together with a group");
   }

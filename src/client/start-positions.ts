@@ -64,7 +64,7 @@ export function isByPartition(option: From | Until | undefined): boolean {
   return typeof option === "object" && "offsets" in option && !Array.isArray(option.offsets);
 }
 
-function offsetIn(offsets: OffsetsInput, topic: string, partition: number): number | undefined {
+export function offsetIn(offsets: OffsetsInput, topic: string, partition: number): number | undefined {
   if (!Array.isArray(offsets)) return (offsets as Readonly<Record<number, number>>)[partition];
   const list = offsets as readonly TopicPartitionOffset[];
   return list.find((entry) => entry.topic === topic && entry.partition === partition)?.offset;

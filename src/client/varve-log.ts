@@ -5,11 +5,13 @@
  * after it is rejected. Either way everything is closed afterwards, and every call says so (VARVE_CLOSED).
  */
 import type { TopicOptions as EngineTopicOptions } from "../engine/config.ts";
-import type { Engine, EngineEvents } from "../engine/engine.ts";
+import { ENGINE, type Engine, type EngineEvents } from "../engine/engine.ts";
+import type { GroupState } from "../engine/groups/requests.ts";
 import { checkOptions, integer } from "../engine/options.ts";
 import type { Topic } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
 import { Consumer } from "./consumer.ts";
+import { ConsumerGroup } from "./consumer-group.ts";
 import type { Client, ClientContext } from "./context.ts";
 import { CODEC, type ConsumerOptions, type ProducerOptions } from "./options.ts";
 import { Producer } from "./producer.ts";
@@ -29,6 +31,13 @@ export interface TopicOptions<V = unknown> extends Omit<EngineTopicOptions, "cod
 export interface CloseOptions {
   /** How long to wait for what is pending. 10000 by default. */
   timeoutMs?: number;
+}
+
+export interface GroupListing {
+  name: string;
+  state: GroupState;
+  /** "consumer"; "" of a group that has only ever committed. */
+  protocolType: string;
 }
 
 const CLOSE = { timeoutMs: integer(0, 2 ** 31 - 1) };
@@ -51,6 +60,11 @@ export class VarveLog {
     const aborted = () => this.#aborted(signal!);
     signal?.addEventListener("abort", aborted, { once: true });
     this.#context.onClosed = () => signal?.removeEventListener("abort", aborted);
+  }
+
+  /** For `listen` of varve/wire. @internal */
+  get [ENGINE](): Engine {
+    return this.#engine;
   }
 
   get path(): string {
@@ -105,6 +119,21 @@ export class VarveLog {
   consumer<V = unknown>(options: ConsumerOptions<V>): Consumer<V> | Consumer<V, Uint8Array> {
     this.#context.checkOpen();
     return new Consumer<V>(this.#context, options);
+  }
+
+  // ---- groups
+
+  /** A consumer group, whether it exists yet or not. */
+  group(name: string): ConsumerGroup {
+    this.#context.checkOpen();
+    return new ConsumerGroup(this.#context, name);
+  }
+
+  /** All groups that have members, or have committed something. */
+  async groups(): Promise<GroupListing[]> {
+    this.#context.checkOpen();
+    const groups = await this.#engine.coordinator.listGroups();
+    return groups.map(({ groupId: name, groupState: state, protocolType }) => ({ name, state, protocolType }));
   }
 
   // ---- the whole

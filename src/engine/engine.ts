@@ -15,11 +15,12 @@ import { closeDirectory } from "./closing.ts";
 import type { Durability, TopicOptions } from "./config.ts";
 import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
 import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
-import { Groups } from "./group.ts";
+import { GroupCoordinator } from "./groups/coordinator.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
 import type { OffsetStore } from "./offsets.ts";
 import { openDirectory } from "./opening.ts";
+import { ProducerIds } from "./producer-ids.ts";
 import type { Topic } from "./topic.ts";
 
 export type { EngineEvents, OpenReport } from "./data-directory.ts";
@@ -28,12 +29,18 @@ const MEMORY = ":memory:";
 const MEMORY_FOLDER = "/varve";
 const CLOSE_TIMEOUT_MS = 10_000;
 
+/** Where objects around an engine keep it, for the layers beside them: `listen(log)` finds the engine of a log so. */
+export const ENGINE = Symbol.for("varve.engine");
+
 export class Engine {
   /** As it was given to `open`, made absolute; ":memory:" stays. */
   readonly path: string;
-  readonly groups = new Groups();
+  /** Of the consumer groups, for members of this process and of the wire. */
+  readonly coordinator: GroupCoordinator;
+  readonly producerIds: ProducerIds;
   readonly #dir: DataDirectory;
   readonly #housekeeper: Housekeeper | undefined;
+  readonly #closers = new Set<(timeoutMs: number) => Promise<void>>();
   #closing: Promise<void> | undefined;
 
   /** `path` is a folder or ":memory:". */
@@ -54,6 +61,15 @@ export class Engine {
   private constructor(path: string, dir: DataDirectory) {
     this.path = path;
     this.#dir = dir;
+    this.coordinator = new GroupCoordinator({
+      clock: dir.clock,
+      chance: dir.chance,
+      storage: dir.offsets,
+      readOnly: dir.readOnly,
+      hasPartition: (topic, partition) => dir.topics.get(topic)?.partitions[partition] !== undefined,
+      warn: (message) => dir.warn(message),
+    });
+    this.producerIds = new ProducerIds((count) => dir.topicSet.reserveProducerIds(count));
     if (dir.readOnly) return;
     const { retentionCheckMs, checkpointMs } = dir.options;
     this.#housekeeper = new Housekeeper({
@@ -62,6 +78,7 @@ export class Engine {
       checkpointMs,
       partitions: () => dir.topicSet.partitions(),
       checkpoint: () => dir.checkpoint(),
+      expireOffsets: () => this.coordinator.expireOffsets(),
       warn: (message) => dir.warn(message),
     });
   }
@@ -117,6 +134,11 @@ export class Engine {
 
   createTopic(name: string, options?: TopicOptions): Promise<Topic> {
     return this.#dir.topicSet.create(name, options);
+  }
+
+  /** Throws what createTopic would, and makes nothing. */
+  checkTopic(name: string, options?: TopicOptions): void {
+    this.#dir.topicSet.check(name, options);
   }
 
   deleteTopic(name: string): Promise<void> {
@@ -177,6 +199,12 @@ export class Engine {
     }
   }
 
+  /** Calls `fn` when the engine closes, before anything else of it does, and waits. Returns the call that takes it back. */
+  beforeClose(fn: (timeoutMs: number) => Promise<void>): () => void {
+    this.#closers.add(fn);
+    return () => this.#closers.delete(fn);
+  }
+
   /** Syncs and closes everything. Safe to call again; ends within `timeoutMs`. */
   close({ timeoutMs = CLOSE_TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);
@@ -184,6 +212,8 @@ export class Engine {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    await Promise.allSettled([...this.#closers].map((close) => close(timeoutMs)));
+    this.coordinator.close();
     this.#dir.isClosed = true;
     this.#dir.backgroundFlush.stop();
     const stopped = this.#housekeeper?.stop() ?? Promise.resolve();

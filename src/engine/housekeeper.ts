@@ -1,5 +1,5 @@
 /**
- * The periodic work of a data directory: retention passes and checkpoints. (The background sync has its own timer, since it
+ * The periodic work of a data directory: retention passes, of committed offsets too, and checkpoints. (The background sync has its own timer, since it
  * follows the appends.)
  *
  * Work is done in slices that leave the event loop free in between. No retention pass is made while the wall clock is more
@@ -16,12 +16,16 @@ export interface HouseholdOptions {
   checkpointMs: number;
   partitions: () => Iterable<Partition>;
   checkpoint: () => Promise<void>;
+  /** Forgets committed offsets that are too old. */
+  expireOffsets?: () => Promise<void>;
   /** Something failed that the next round may do better. */
   warn: (message: string) => void;
 }
 
 /** A jump of the wall clock that is too large for a correction. */
 const JUMP_MS = 3_600_000;
+/** Kafka's offsets.retention.check.interval.ms. */
+const EXPIRE_OFFSETS_MS = 600_000;
 /** Each takes the disk a while. */
 const SEGMENTS_PER_SLICE = 4;
 
@@ -38,6 +42,8 @@ export class Housekeeper {
     this.#wallAhead = options.clock.now() - options.clock.monotonic();
     this.#every("retention pass", options.retentionCheckMs, () => this.retain());
     this.#every("checkpoint", options.checkpointMs, () => options.checkpoint());
+    const { expireOffsets } = options;
+    if (expireOffsets) this.#every("retention of offsets", EXPIRE_OFFSETS_MS, () => this.#expire(expireOffsets));
   }
 
   /** Whether the wall clock has jumped, so that nothing is deleted for its age or size. */
@@ -74,6 +80,10 @@ export class Housekeeper {
     this.#isStopped = true;
     for (const cancel of this.#cancels.values()) cancel();
     await Promise.all(this.#running);
+  }
+
+  async #expire(expireOffsets: () => Promise<void>): Promise<void> {
+    if (!this.isRetentionSuspended && this.#pauses === 0) await expireOffsets();
   }
 
   async #retainOne(partition: Partition, pacer: Pacer): Promise<number> {

@@ -1,11 +1,16 @@
 /**
- * Reads back what is in `__consumer_offsets`: the last record of a key wins, a tombstone takes it away. Commits that were
- * made in a transaction count from its commit marker on, and never when it was aborted.
+ * Reads back what is in `__consumer_offsets`, commits and groups: the last record of a key wins, a tombstone takes it away.
+ * Commits that were made in a transaction count from its commit marker on, and never when it was aborted.
  */
 import { hasCode } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
-import { readGroupKey, readOffsetCommitValue } from "../format/group-metadata.ts";
+import {
+  type GroupMetadataValue,
+  readGroupKey,
+  readGroupMetadataValue,
+  readOffsetCommitValue,
+} from "../format/group-metadata.ts";
 import {
   COLUMNS,
   KEY_AT,
@@ -19,6 +24,7 @@ import { readMarker } from "../storage/producer-state.ts";
 import type { Partition } from "./partition.ts";
 
 export interface LoadedCommit {
+  kind: "offset-commit";
   group: string;
   topic: string;
   partition: number;
@@ -28,14 +34,24 @@ export interface LoadedCommit {
   value: { offset: number; leaderEpoch: number; metadata: string; commitTimestamp: number } | undefined;
 }
 
+export interface LoadedGroup {
+  kind: "group-metadata";
+  group: string;
+  at: number;
+  /** Undefined: taken away. */
+  value: GroupMetadataValue | undefined;
+}
+
+export type LoadedRecord = LoadedCommit | LoadedGroup;
+
 const READ_BYTES = 1024 * 1024;
 
-/** Every commit that counts, in the order in which they came to count. */
+/** Every record that counts, in the order in which they came to count. */
 export async function* loadCommits(
   partition: Partition,
   warn: (message: string) => void,
-): AsyncGenerator<LoadedCommit[]> {
-  const pending = new Map<number, LoadedCommit[]>();
+): AsyncGenerator<LoadedRecord[]> {
+  const pending = new Map<number, LoadedRecord[]>();
   for await (const batch of batchesOf(partition, warn)) {
     if (batch.isControl) {
       const commits = pending.get(batch.producerId) ?? [];
@@ -67,9 +83,9 @@ async function* batchesOf(partition: Partition, warn: (message: string) => void)
   }
 }
 
-function readCommits(batch: Batch, warn: (message: string) => void): LoadedCommit[] {
+function readCommits(batch: Batch, warn: (message: string) => void): LoadedRecord[] {
   const table = batch.records(MAX_UNPACKED_BYTES);
-  const commits: LoadedCommit[] = [];
+  const commits: LoadedRecord[] = [];
   for (let index = 0; index < table.count; index++) {
     const row = index * COLUMNS;
     const at = batch.baseOffset + table.rows[row + OFFSET_DELTA];
@@ -84,15 +100,19 @@ function readCommits(batch: Batch, warn: (message: string) => void): LoadedCommi
 }
 
 /** Undefined for records of other kinds. */
-function readCommit(table: RecordTable, row: number, at: number): LoadedCommit | undefined {
+function readCommit(table: RecordTable, row: number, at: number): LoadedRecord | undefined {
   const keyBytes = field(table, row, KEY_AT, KEY_LENGTH);
   const key = keyBytes && readGroupKey(keyBytes);
-  if (key?.kind !== "offset-commit") return undefined;
-  const { group, topic, partition } = key;
+  if (key === undefined || key.kind === "unknown") return undefined;
+  const { group } = key;
   const valueBytes = field(table, row, VALUE_AT, VALUE_LENGTH);
-  if (valueBytes === undefined) return { group, topic, partition, at, value: undefined };
+  if (key.kind === "group-metadata") {
+    return { kind: key.kind, group, at, value: valueBytes && readGroupMetadataValue(valueBytes) };
+  }
+  const { kind, topic, partition } = key;
+  if (valueBytes === undefined) return { kind, group, topic, partition, at, value: undefined };
   const { offset, leaderEpoch, metadata, commitTimestamp } = readOffsetCommitValue(valueBytes);
-  return { group, topic, partition, at, value: { offset, leaderEpoch, metadata, commitTimestamp } };
+  return { kind, group, topic, partition, at, value: { offset, leaderEpoch, metadata, commitTimestamp } };
 }
 
 function field({ bytes, rows }: RecordTable, row: number, at: number, length: number): Uint8Array | undefined {

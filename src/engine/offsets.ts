@@ -1,5 +1,5 @@
 /**
- * Committed offsets: who has read how far, kept in `__consumer_offsets` in Kafka's own records.
+ * Committed offsets and the groups that commit them, kept in `__consumer_offsets` in Kafka's own records.
  *
  * A commit is one batch, so it is there as a whole or not at all, and it counts once it has the durability of that topic.
  * The topic is made by the first commit, and read on first use (`ready`). After a crash what was committed past the end of
@@ -8,11 +8,17 @@
  */
 import { VarveError } from "../errors.ts";
 import { BatchBuilder } from "../format/batch-builder.ts";
-import { writeOffsetCommitKey, writeOffsetCommitValue } from "../format/group-metadata.ts";
+import {
+  type GroupMetadataValue,
+  writeGroupMetadataKey,
+  writeGroupMetadataValue,
+  writeOffsetCommitKey,
+  writeOffsetCommitValue,
+} from "../format/group-metadata.ts";
 import { partitionForId } from "../format/java-hash.ts";
 import type { Clock } from "../storage/clock.ts";
 import { partitionFolder } from "../storage/paths.ts";
-import { loadCommits } from "./offsets-loading.ts";
+import { type LoadedRecord, loadCommits } from "./offsets-loading.ts";
 import type { Topic } from "./topic.ts";
 
 export interface TopicPartition {
@@ -63,6 +69,9 @@ export class OffsetStore {
   readonly #host: OffsetsHost;
   /** Group → folder name of the partition → what it has committed there. */
   readonly #groups = new Map<string, Map<string, Stored>>();
+  /** Group → who was in it, as it was loaded; the coordinator knows more. */
+  readonly #storedGroups = new Map<string, GroupMetadataValue>();
+  readonly #watchers = new Set<(group: string) => void>();
   #loading: Promise<void> | undefined;
   #isLoaded = false;
 
@@ -92,6 +101,12 @@ export class OffsetStore {
     await this.#write(group, values);
   }
 
+  /** Calls `fn` when a group has committed, or changed its members. Returns the call that ends it. */
+  watch(fn: (group: string) => void): () => void {
+    this.#watchers.add(fn);
+    return () => this.#watchers.delete(fn);
+  }
+
   committed(group: string, topic: string, partition: number): CommittedOffset | undefined {
     this.#checkLoaded();
     const stored = this.#groups.get(group)?.get(partitionFolder(topic, partition));
@@ -109,6 +124,23 @@ export class OffsetStore {
   groups(): string[] {
     this.#checkLoaded();
     return [...this.#groups.keys()].sort();
+  }
+
+  /** Who was in the groups when the directory was opened. */
+  storedGroups(): { group: string; value: GroupMetadataValue }[] {
+    this.#checkLoaded();
+    return Array.from(this.#storedGroups, ([group, value]) => ({ group, value }));
+  }
+
+  /** Writes down who is in the group; null: it is no more. Resolves with its durability. */
+  async writeGroup(group: string, value: GroupMetadataValue | null): Promise<void> {
+    checkGroup(group);
+    const bytes = value && writeGroupMetadataValue(value);
+    await this.ready();
+    const builder = new BatchBuilder();
+    builder.append(writeGroupMetadataKey(group), -1, bytes, undefined, this.#host.clock.now());
+    await this.#append(group, builder);
+    this.#changed(group);
   }
 
   /** Forgets what the group has committed, or that of some partitions. */
@@ -172,14 +204,22 @@ export class OffsetStore {
     for (const partition of topic?.partitions ?? []) {
       if (!partition) continue;
       await partition.ready();
-      for await (const commits of loadCommits(partition, (message) => this.#host.warn(message))) {
-        for (const { group, value, ...where } of commits) {
-          if (value) this.#put(group, { ...where, ...value });
-          else this.#take(group, where);
-        }
+      for await (const records of loadCommits(partition, (message) => this.#host.warn(message))) {
+        for (const record of records) this.#apply(record);
       }
     }
     this.#isLoaded = true;
+  }
+
+  #apply(record: LoadedRecord): void {
+    if (record.kind === "group-metadata") {
+      if (record.value) this.#storedGroups.set(record.group, record.value);
+      else this.#storedGroups.delete(record.group);
+      return;
+    }
+    const { group, value, topic, partition, at } = record;
+    if (value) this.#put(group, { topic, partition, at, ...value });
+    else this.#take(group, { topic, partition, at });
   }
 
   async #write(group: string, values: readonly (TopicPartition & CommittedOffset)[]): Promise<void> {
@@ -192,6 +232,7 @@ export class OffsetStore {
     values.forEach((value, index) => {
       this.#put(group, { ...value, at: at + index });
     });
+    this.#changed(group);
   }
 
   async #forget(group: string, stored: readonly TopicPartition[]): Promise<void> {
@@ -206,6 +247,11 @@ export class OffsetStore {
         this.#take(group, { ...where, at: at + index });
       });
     }
+    this.#changed(group);
+  }
+
+  #changed(group: string): void {
+    for (const fn of this.#watchers) fn(group);
   }
 
   /** Returns the offset of the first record, once it has its durability. */

@@ -11,22 +11,18 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Files } from "../storage/files.ts";
+import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
-import type { LastClose, LogEvent } from "../storage/log-state.ts";
+import type { LogEvent } from "../storage/log-state.ts";
 import { join, parseSegmentFile } from "../storage/paths.ts";
-import type { Durability, TopicConfig } from "./config.ts";
+import type { SequenceVerdict } from "../storage/sequences.ts";
+import type { TopicConfig } from "./config.ts";
+import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 import type { Space } from "./space.ts";
 
-export type Isolation = "read_committed" | "read_uncommitted";
+export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 
-/** What a partition knows of its topic. */
-export interface TopicOfPartition {
-  readonly name: string;
-  readonly id: string;
-  readonly config: TopicConfig;
-  readonly durability: Durability;
-  readonly isDeleted: boolean;
-}
+export type Isolation = "read_committed" | "read_uncommitted";
 
 /** What a partition asks of the data directory it lies in. */
 export interface PartitionHost {
@@ -40,24 +36,6 @@ export interface PartitionHost {
   touched(partition: Partition): void;
   /** Makes it known for good that the partition starts at that offset. */
   recordStart(partition: Partition, offset: number): Promise<void>;
-}
-
-/** Since the log was opened. */
-export interface Counters {
-  appendedBatches: number;
-  appendedRecords: number;
-  appendedBytes: number;
-  syncs: number;
-}
-
-/** Where the partition lies, and how far it had come. */
-export interface PartitionPlace {
-  folder: string;
-  lastClose: LastClose;
-  /** 0 when unknown. */
-  startOffset: number;
-  /** Undefined when unknown. */
-  recoveryPoint: number | undefined;
 }
 
 export class Partition {
@@ -268,6 +246,24 @@ export class Partition {
 
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     return this.#opened().offsetForTimestamp(timestamp);
+  }
+
+  offsetOfMaxTimestamp(): { offset: number; timestamp: number } | undefined {
+    return this.#opened().offsetOfMaxTimestamp();
+  }
+
+  leaderEpochAt(offset: number): number {
+    return this.#opened().leaderEpochAt(offset);
+  }
+
+  /** Where the records of a leader epoch end; undefined for one to come. */
+  endOfLeaderEpoch(epoch: number): LeaderEpochEnd | undefined {
+    return this.#opened().endOfLeaderEpoch(epoch);
+  }
+
+  /** Whether a batch of an idempotent producer is the next one, a retry, or a gap. */
+  judgeSequence(batch: Batch): SequenceVerdict {
+    return this.#opened().judgeSequence(batch);
   }
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {

@@ -35,6 +35,10 @@ export interface TopicDescription {
 export const OFFSETS_TOPIC = "__consumer_offsets";
 export const TRANSACTIONS_TOPIC = "__transaction_state";
 
+export function isInternalName(name: string): boolean {
+  return name === OFFSETS_TOPIC || name === TRANSACTIONS_TOPIC;
+}
+
 export class Topic implements TopicOfPartition {
   readonly name: string;
   /** Kafka's Uuid as text. */
@@ -55,7 +59,7 @@ export class Topic implements TopicOfPartition {
 
   /** Kept by the log itself: committed offsets, transactions. */
   get isInternal(): boolean {
-    return this.name === OFFSETS_TOPIC || this.name === TRANSACTIONS_TOPIC;
+    return isInternalName(this.name);
   }
 
   /** With the defaults of what was not set. */

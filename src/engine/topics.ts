@@ -8,13 +8,7 @@ import { VarveError } from "../errors.ts";
 import { ZERO_UUID } from "../format/uuid.ts";
 import type { Chance } from "../storage/clock.ts";
 import type { LastClose } from "../storage/log-state.ts";
-import {
-  deletedPartitionFolder,
-  join,
-  parsePartitionFolder,
-  partitionFolder,
-  topicNameProblem,
-} from "../storage/paths.ts";
+import { deletedPartitionFolder, join, parsePartitionFolder, partitionFolder } from "../storage/paths.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { Catalogue, CatalogueContent, CatalogueTopic } from "./catalogue.ts";
 import type { LoadedCheckpoints, Offsets } from "./checkpoints.ts";
@@ -32,7 +26,8 @@ import { discoverTopics, livePartitionFolders, topicIdIn } from "./directory.ts"
 import { newUuid } from "./meta-properties.ts";
 import { checkOption } from "./options.ts";
 import { Partition, type PartitionHost } from "./partition.ts";
-import { OFFSETS_TOPIC, Topic, type TopicHost, TRANSACTIONS_TOPIC } from "./topic.ts";
+import { isInternalName, Topic, type TopicHost } from "./topic.ts";
+import { checkNewName } from "./topic-names.ts";
 
 /** The data directory around the topics. */
 export interface Surroundings extends Omit<PartitionHost, "recordStart"> {
@@ -191,17 +186,31 @@ export class Topics implements TopicHost {
     return this.#changing;
   }
 
+  /** Takes `count` producer ids out of the catalogue, for good. Returns the first. */
+  reserveProducerIds(count: number): Promise<number> {
+    return this.#change(async () => {
+      const first = this.#content.nextProducerId;
+      this.#content = { ...this.#content, nextProducerId: first + count };
+      await this.writeCatalogue();
+      return first;
+    });
+  }
+
   // ---- changes
+
+  /** Throws what `create` would. */
+  check(name: string, given: unknown): void {
+    checkTopicOptions(given, String(name));
+    this.#checkWritable();
+    checkNewName(name, this.#topics);
+  }
 
   create(name: string, given: unknown): Promise<Topic> {
     return this.#change(async () => {
       const { partitions = 1, ifNotExists = false, ...config } = checkTopicOptions(given, String(name));
       const present = this.#topics.get(name);
       if (present && ifNotExists) return present;
-      if (isInternalName(name)) {
-        throw new VarveError("VARVE_INVALID_TOPIC", `the topic ${name} is made by the log itself`, { topic: name });
-      }
-      this.#checkName(name);
+      checkNewName(name, this.#topics);
       return this.#create(name, partitions, config);
     });
   }
@@ -395,23 +404,6 @@ export class Topics implements TopicHost {
     throw new VarveError("VARVE_UNKNOWN_TOPIC", `the topic ${topic.name} has been deleted`, { topic: topic.name });
   }
 
-  #checkName(name: string): void {
-    const problem = topicNameProblem(name);
-    if (problem !== undefined) {
-      throw new VarveError("VARVE_INVALID_TOPIC", `${JSON.stringify(name)} is no topic name: ${problem}`, {
-        topic: name,
-      });
-    }
-    if (this.#topics.has(name)) {
-      throw new VarveError("VARVE_TOPIC_EXISTS", `the topic ${name} exists already`, { topic: name });
-    }
-    const lower = name.toLowerCase();
-    const same = [...this.#topics.keys()].find((present) => present.toLowerCase() === lower);
-    if (same === undefined) return;
-    const message = `the topics ${name} and ${same} would differ in case alone, which some file systems cannot tell apart`;
-    throw new VarveError("VARVE_INVALID_TOPIC", message, { topic: name });
-  }
-
   #checkFoldersFree(partitions: readonly Partition[]): void {
     for (const { folder, topic } of partitions) {
       if (this.#around.files.stat(folder) === undefined) continue;
@@ -419,10 +411,6 @@ export class Topics implements TopicHost {
       throw new VarveError("VARVE_TOPIC_EXISTS", message, { topic: topic.name, file: folder });
     }
   }
-}
-
-function isInternalName(name: string): boolean {
-  return name === OFFSETS_TOPIC || name === TRANSACTIONS_TOPIC;
 }
 
 function startOf(entry: CatalogueTopic, index: number): number {

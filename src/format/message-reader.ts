@@ -12,6 +12,8 @@ export interface ReadOptions {
    * types say number, for printing.
    */
   unsafe?: "throw" | "string";
+  /** How many elements all arrays together may have: each costs memory, however few bytes it has. */
+  maxElements?: number;
 }
 
 export class MessageReader {
@@ -22,6 +24,7 @@ export class MessageReader {
   flexible = false;
   field = "";
   readonly #unsafe: "throw" | "string";
+  #elementsLeft: number;
 
   constructor(bytes: Uint8Array, version = 0, at = 0, end = bytes.length, options: ReadOptions = {}) {
     this.bytes = bytes;
@@ -29,6 +32,7 @@ export class MessageReader {
     this.at = at;
     this.end = end;
     this.#unsafe = options.unsafe ?? "throw";
+    this.#elementsLeft = options.maxElements ?? Number.POSITIVE_INFINITY;
   }
 
   get remaining(): number {
@@ -78,6 +82,12 @@ export class MessageReader {
   bounded(length: number, what: string): number {
     if (length >= 0 && length <= this.end - this.at) return length;
     throw this.corrupt(`${what} is ${length}, but ${this.end - this.at} bytes are left`);
+  }
+
+  /** Takes the elements of an array from those that are allowed. */
+  spend(count: number): void {
+    this.#elementsLeft -= count;
+    if (this.#elementsLeft < 0) throw this.corrupt("more array elements than are allowed");
   }
 
   text(length: number): string {

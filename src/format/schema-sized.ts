@@ -120,6 +120,7 @@ function list<T, I>(element: Type<T, I>, compact: boolean): Sized<T[], readonly 
   return sized({
     ...form,
     readContent(from, count) {
+      from.spend(count);
       const elements: T[] = [];
       for (let i = 0; i < count; i++) elements.push(element.read(from));
       return elements;

@@ -7,6 +7,11 @@ import type { Files } from "./files.ts";
 import { join, LEADER_EPOCH_CHECKPOINT } from "./paths.ts";
 import { replaceFile, replaceFileNow } from "./replace-file.ts";
 
+export interface LeaderEpochEnd {
+  epoch: number;
+  endOffset: number;
+}
+
 export class LeaderEpochs {
   #entries: LeaderEpoch[];
 
@@ -54,6 +59,14 @@ export class LeaderEpochs {
       if (this.#entries[i].startOffset <= offset) return this.#entries[i].epoch;
     }
     return undefined;
+  }
+
+  /** Where the records of `epoch` end, or those of the latest epoch before it that has some. Undefined for an epoch to come. */
+  endOf(epoch: number, endOffset: number): LeaderEpochEnd | undefined {
+    if (epoch > this.latest) return undefined;
+    const next = this.#entries.findIndex((entry) => entry.epoch > epoch);
+    if (next < 0) return { epoch: this.latest, endOffset };
+    return { epoch: this.#entries[next - 1]?.epoch ?? epoch, endOffset: this.#entries[next].startOffset };
   }
 
   /** Batches from `startOffset` on carry `epoch`. No-op unless the epoch is new. */

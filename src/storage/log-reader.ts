@@ -76,6 +76,17 @@ export class LogReader {
     return undefined;
   }
 
+  /** The first record that has the largest timestamp of all. */
+  offsetOfMaxTimestamp(): { offset: number; timestamp: number } | undefined {
+    let max: number | undefined;
+    for (const segment of this.#state.segments.all) {
+      if (segment.endOffset <= this.#state.startOffset || segment.size === 0) continue;
+      ensureIndexes(this.#state, segment);
+      if (max === undefined || segment.maxTimestamp > max) max = segment.maxTimestamp;
+    }
+    return max === undefined ? undefined : this.offsetForTimestamp(max);
+  }
+
   /** Reads on from a place. Empty when the segment ends before `offset`. */
   #readAt(place: Place, offset: number, maxBytes: number, end: number): Batch[] {
     const { segment, structure } = place;

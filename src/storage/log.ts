@@ -9,6 +9,7 @@ import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
+import type { LeaderEpochEnd } from "./leader-epochs.ts";
 import { type LogOptions, loadLog } from "./log-loader.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogConfig, LogState } from "./log-state.ts";
@@ -19,6 +20,7 @@ import { addSegment, beginSegment, deleteSegment, rollSegment, sealSegment } fro
 import { isDamage, scanBatches } from "./scan.ts";
 import { MAX_SEGMENT_BYTES, type Segment } from "./segment.ts";
 import { rebuildIndexes } from "./segment-index.ts";
+import type { SequenceVerdict } from "./sequences.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
 import { AbortedTransactions, replay } from "./transactions.ts";
 
@@ -126,6 +128,26 @@ export class Log {
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     this.#checkOpen();
     return this.#reader.offsetForTimestamp(timestamp);
+  }
+
+  offsetOfMaxTimestamp(): { offset: number; timestamp: number } | undefined {
+    this.#checkOpen();
+    return this.#reader.offsetOfMaxTimestamp();
+  }
+
+  /** The epoch that the record at `offset` was written in. */
+  leaderEpochAt(offset: number): number {
+    return this.#state.epochs.at(offset) ?? this.leaderEpoch;
+  }
+
+  /** See LeaderEpochs.endOf. */
+  endOfLeaderEpoch(epoch: number): LeaderEpochEnd | undefined {
+    return this.#state.epochs.endOf(epoch, this.endOffset);
+  }
+
+  /** Whether a batch with a producer id comes next, or came before. */
+  judgeSequence(batch: Batch): SequenceVerdict {
+    return this.#state.producers.judge(batch);
   }
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {

@@ -8,6 +8,13 @@ import { type Batch, NO_PRODUCER_ID } from "../format/batch.ts";
 import { readInt16, readInt32 } from "../format/integers.ts";
 import { KEY_AT, KEY_LENGTH, type RecordTable, VALUE_AT, VALUE_LENGTH } from "../format/record.ts";
 import { type ProducerSnapshotEntry, readProducerSnapshot, writeProducerSnapshot } from "../format/snapshots.ts";
+import {
+  judgeSequence,
+  REMEMBERED_BATCHES,
+  type SequenceVerdict,
+  type StoredSequence,
+  storedSequences,
+} from "./sequences.ts";
 
 /** What the records of a control batch may unfold to. */
 const MAX_MARKER_BYTES = 1024;
@@ -33,6 +40,8 @@ export interface CompletedTransaction {
 
 export class ProducerState {
   readonly #producers = new Map<number, ProducerSnapshotEntry>();
+  /** The last batches of each, by which a retry is recognised. */
+  readonly #recent = new Map<number, readonly StoredSequence[]>();
   /** Producers with an open transaction. */
   readonly #open = new Set<number>();
 
@@ -40,6 +49,7 @@ export class ProducerState {
     const state = new ProducerState();
     for (const entry of readProducerSnapshot(bytes)) {
       state.#producers.set(entry.producerId, entry);
+      state.#recent.set(entry.producerId, storedSequences(entry));
       if (entry.currentTxnFirstOffset !== NO_TRANSACTION) state.#open.add(entry.producerId);
     }
     return state;
@@ -76,6 +86,12 @@ export class ProducerState {
     return this.#open.has(producerId) ? this.#producers.get(producerId)!.currentTxnFirstOffset : undefined;
   }
 
+  /** Whether a batch that came from a producer may be appended. */
+  judge(batch: Batch): SequenceVerdict {
+    const { producerId } = batch;
+    return judgeSequence(this.#producers.get(producerId), this.#recent.get(producerId) ?? [], batch);
+  }
+
   /** Takes the next batch of the log into account. Returns the transaction that it ends, if it does. */
   update(batch: Batch): CompletedTransaction | undefined {
     const { producerId } = batch;
@@ -85,6 +101,7 @@ export class ProducerState {
     const firstOffset = before?.currentTxnFirstOffset ?? NO_TRANSACTION;
     const opens = batch.isTransactional && firstOffset === NO_TRANSACTION;
     if (opens) this.#open.add(producerId);
+    this.#remember(batch, before?.epoch === batch.producerEpoch);
     this.#producers.set(producerId, {
       producerId,
       epoch: batch.producerEpoch,
@@ -105,6 +122,12 @@ export class ProducerState {
     this.#open.delete(producerId);
   }
 
+  #remember(batch: Batch, isSameEpoch: boolean): void {
+    const { producerId, baseSequence, lastSequence, baseOffset, lastOffset, maxTimestamp: timestamp } = batch;
+    const before = isSameEpoch ? (this.#recent.get(producerId) ?? []).slice(1 - REMEMBERED_BATCHES) : [];
+    this.#recent.set(producerId, [...before, { baseSequence, lastSequence, baseOffset, lastOffset, timestamp }]);
+  }
+
   /** A marker bumps the producer's epoch to its own and, where that is a new one, forgets the sequences of the old. */
   #end(batch: Batch): CompletedTransaction | undefined {
     const marker = readMarker(batch);
@@ -112,6 +135,7 @@ export class ProducerState {
     const { producerId, producerEpoch, baseOffset } = batch;
     const before = this.#producers.get(producerId);
     const isSameEpoch = before?.epoch === producerEpoch;
+    if (!isSameEpoch) this.#recent.delete(producerId);
     this.#producers.set(producerId, {
       producerId,
       epoch: producerEpoch,

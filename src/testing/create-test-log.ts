@@ -19,6 +19,7 @@ import { VarveLog } from "../client/varve-log.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { TestClock } from "./clock.ts";
 import { FaultyFiles } from "./faults.ts";
+import { type LeakReport, reportLeaks } from "./leaks.ts";
 
 export interface TestLogOptions extends Omit<OpenOptions, "surroundings" | "readOnly" | "create" | "takeover"> {
   /** What the wall clock shows at first. 2024-01-01 00:00 UTC when not given. */
@@ -27,18 +28,6 @@ export interface TestLogOptions extends Omit<OpenOptions, "surroundings" | "read
   capacity?: number;
   /** Makes `close` reject when something was left open. False when not given: `leaks()` tells. */
   failOnLeaks?: boolean;
-}
-
-/** What was left open. */
-export interface LeakReport {
-  isClean: boolean;
-  /** "a consumer of orders in the group billing": what the application had not closed when the log was closed. */
-  clients: readonly string[];
-  /** How many timers still wait on the clock, and which files are open, after the log was closed: 0 and none, always. */
-  timers: number;
-  files: readonly string[];
-  /** All of it in a sentence. */
-  text: string;
 }
 
 /** Its place in the file system in memory. */
@@ -80,13 +69,13 @@ export class TestLog extends VarveLog {
   override async close(options?: Parameters<VarveLog["close"]>[0]): Promise<void> {
     const clients = this.#leaks?.clients ?? this.openClients();
     await super.close(options);
-    this.#leaks ??= reportOf(clients, this.#world);
+    this.#leaks ??= reportLeaks(clients, this.#world.faults, this.#world.clock);
     if (this.#world.failOnLeaks && !this.#leaks.isClean) throw new Error(this.#leaks.text);
   }
 
   /** What was left open at `close`; before it, what is open now. */
   leaks(): LeakReport {
-    return this.#leaks ?? reportOf(this.openClients(), this.#world);
+    return this.#leaks ?? reportLeaks(this.openClients(), this.#world.faults, this.#world.clock);
   }
 }
 
@@ -100,13 +89,4 @@ export function createTestLog(options: TestLogOptions = {}): Promise<TestLog> {
 
 function openIn(world: World): Promise<TestLog> {
   return openAs(PATH, world.options, (...parts) => new TestLog(world, ...parts));
-}
-
-function reportOf(clients: readonly string[], { clock, faults }: World): LeakReport {
-  const timers = clock.pending;
-  const files = faults.openPaths;
-  const isClean = clients.length === 0 && timers === 0 && files.length === 0;
-  const parts = [...clients, ...(timers === 0 ? [] : [`${timers} timers`]), ...files.map((path) => `the file ${path}`)];
-  const text = isClean ? "nothing was left open" : `left open: ${parts.join("; ")}`;
-  return { isClean, clients, timers, files, text };
 }

@@ -2,9 +2,12 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { checkRunOptions } from "../../src/client/group-options.ts";
 import { checkConsumerOptions, checkProducerOptions } from "../../src/client/options.ts";
 import { TOPIC_OPTIONS } from "../../src/engine/config.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { resolveEngineOptions } from "../../src/engine/engine-options.ts";
+import { resolveListenOptions } from "../../src/wire/listen-options.ts";
 
 const page = readFileSync(resolve(import.meta.dirname, "../../docs/options.md"), "utf8");
 const sections = new Map(page.split(/^## /m).map((section) => [section.split(":")[0], section]));
@@ -30,6 +33,8 @@ describe("docs/options.md", () => {
     ["The log", resolveEngineOptions({})],
     ["Producers", checkProducerOptions({})],
     ["Consumers", checkConsumerOptions({ topics: ["orders"] })],
+    ["Runs of a group", checkRunOptions({ topics: ["orders"], each: () => {} })],
+    ["The listener", resolveListenOptions({}, { options: {} } as Engine)],
   ] as const)("has the defaults of %s", (section, defaults) => {
     const rows = rowsOf(section);
     const documented = Object.entries(defaults).filter(

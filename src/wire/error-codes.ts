@@ -1,0 +1,97 @@
+/**
+ * Kafka's error codes, and which of them says what a VarveError does.
+ *
+ * What the disk refuses is KAFKA_STORAGE_ERROR: clients take it for passing and try again, and so writes resume when there
+ * is room. A closed log is NOT_LEADER_OR_FOLLOWER: clients look for where it went.
+ */
+import { KAFKA_ERRORS } from "../engine/kafka-errors.ts";
+import { type ErrorCode, hasCode, VarveError } from "../errors.ts";
+
+export const ERROR = {
+  ...KAFKA_ERRORS,
+  OFFSET_OUT_OF_RANGE: 1,
+  CORRUPT_MESSAGE: 2,
+  NOT_LEADER_OR_FOLLOWER: 6,
+  REQUEST_TIMED_OUT: 7,
+  MESSAGE_TOO_LARGE: 10,
+  INVALID_TOPIC_EXCEPTION: 17,
+  INVALID_REQUIRED_ACKS: 21,
+  INVALID_TIMESTAMP: 32,
+  UNSUPPORTED_VERSION: 35,
+  TOPIC_ALREADY_EXISTS: 36,
+  INVALID_PARTITIONS: 37,
+  INVALID_REPLICATION_FACTOR: 38,
+  INVALID_REPLICA_ASSIGNMENT: 39,
+  INVALID_CONFIG: 40,
+  INVALID_REQUEST: 42,
+  UNSUPPORTED_FOR_MESSAGE_FORMAT: 43,
+  POLICY_VIOLATION: 44,
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 45,
+  INVALID_PRODUCER_EPOCH: 47,
+  INVALID_TXN_STATE: 48,
+  KAFKA_STORAGE_ERROR: 56,
+  FETCH_SESSION_ID_NOT_FOUND: 70,
+  INVALID_FETCH_SESSION_EPOCH: 71,
+  FENCED_LEADER_EPOCH: 74,
+  UNKNOWN_LEADER_EPOCH: 75,
+  UNSUPPORTED_COMPRESSION_TYPE: 76,
+  INVALID_RECORD: 87,
+  UNKNOWN_TOPIC_ID: 100,
+  FETCH_SESSION_TOPIC_ID_ERROR: 106,
+} as const;
+
+const CODES: Record<ErrorCode, number> = {
+  VARVE_INVALID_OPTION: ERROR.INVALID_CONFIG,
+  VARVE_INVALID_ARGUMENT: ERROR.INVALID_REQUEST,
+  VARVE_INVALID_TOPIC: ERROR.INVALID_TOPIC_EXCEPTION,
+  VARVE_TOPIC_EXISTS: ERROR.TOPIC_ALREADY_EXISTS,
+  VARVE_UNKNOWN_TOPIC: ERROR.UNKNOWN_TOPIC_OR_PARTITION,
+  VARVE_UNKNOWN_PARTITION: ERROR.UNKNOWN_TOPIC_OR_PARTITION,
+  VARVE_OFFSET_OUT_OF_RANGE: ERROR.OFFSET_OUT_OF_RANGE,
+  VARVE_RECORD_TOO_LARGE: ERROR.MESSAGE_TOO_LARGE,
+  VARVE_UNSAFE_INTEGER: ERROR.INVALID_RECORD,
+  VARVE_CODEC: ERROR.INVALID_RECORD,
+  VARVE_CODEC_UNAVAILABLE: ERROR.UNSUPPORTED_COMPRESSION_TYPE,
+  VARVE_ENGINE_UNAVAILABLE: ERROR.UNKNOWN_SERVER_ERROR,
+  VARVE_CLOSED: ERROR.NOT_LEADER_OR_FOLLOWER,
+  VARVE_READ_ONLY: ERROR.POLICY_VIOLATION,
+  VARVE_LOCKED: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_NOT_FOUND: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_FOREIGN: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_CATALOGUE: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_UNSUPPORTED_VERSION: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_CORRUPT: ERROR.CORRUPT_MESSAGE,
+  VARVE_POISONED: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_NO_SPACE: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_FILE_TOO_LARGE: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_TOO_MANY_FILES: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_ACCESS: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_IO: ERROR.KAFKA_STORAGE_ERROR,
+  VARVE_GROUP_BUSY: ERROR.REBALANCE_IN_PROGRESS,
+  VARVE_FENCED: ERROR.ILLEGAL_GENERATION,
+  VARVE_ABORTED: ERROR.REQUEST_TIMED_OUT,
+  VARVE_TIMEOUT: ERROR.REQUEST_TIMED_OUT,
+};
+
+export interface Refusal {
+  errorCode: number;
+  errorMessage: string;
+}
+
+/** What a client is told of an error. One that is not ours is a defect here, and is thrown on. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refused) return { errorCode: error.errorCode, errorMessage: error.message };
+  const code = (error as VarveError).code;
+  if (!(error instanceof VarveError || hasCode(error, code)) || CODES[code] === undefined) throw error;
+  return { errorCode: CODES[code], errorMessage: (error as VarveError).message };
+}
+
+/** Thrown where a code of Kafka's says more than any of ours. */
+export class Refused extends Error {
+  readonly errorCode: number;
+
+  constructor(errorCode: number, message: string) {
+    super(message);
+    this.errorCode = errorCode;
+  }
+}

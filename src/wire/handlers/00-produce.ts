@@ -1,0 +1,124 @@
+/**
+ * Produce (0). Versions 3–11; before 3 every partition is answered with UNSUPPORTED_VERSION (35).
+ *
+ * Each partition is answered for itself: a bad batch does not keep the others out. acks 1 and −1 answer once the batches
+ * have their topic's durability, and the client's next request is taken meanwhile; acks 0 is not answered, and an error then
+ * closes the connection, as Kafka does: it is the only way to tell.
+ *
+ * An idempotent producer's batch that is there already is answered with the offset it has. The timeout is not looked at:
+ * there are no replicas to wait for. Not here: transactions, the current leader in a tag.
+ */
+import type { Partition } from "../../engine/partition.ts";
+import type { RequestOf, ResponseOf } from "../api.ts";
+import { ERROR, Refused, refusalOf } from "../error-codes.ts";
+import { type Answer, type Call, Later, NO_REPLY, Unanswerable } from "../handler.ts";
+import type { Produce } from "../messages/00-produce.ts";
+import { checkProduced } from "../produced-batch.ts";
+
+type Request = RequestOf<typeof Produce>;
+type PartitionAnswer = ResponseOf<typeof Produce>["responses"][number]["partitionResponses"][number];
+
+/** What was appended, and when it may be answered. */
+interface Outcome {
+  answer: PartitionAnswer;
+  acknowledged?: Promise<void>;
+}
+
+const FIRST_VERSION = 3;
+
+export async function produce(request: Request, call: Call): Promise<Answer<typeof Produce>> {
+  const { acks, topicData } = request;
+  const topics: { name: string; outcomes: Outcome[] }[] = [];
+  for (const { name, partitionData } of topicData) {
+    const outcomes: Outcome[] = [];
+    for (const { index, records } of partitionData) outcomes.push(await outcomeOf(name, index, records, acks, call));
+    topics.push({ name, outcomes });
+  }
+  if (acks === 0 && call.version >= FIRST_VERSION) return unanswered(topics.flatMap(({ outcomes }) => outcomes));
+  if (topics.every(({ outcomes }) => outcomes.every(({ acknowledged }) => acknowledged === undefined))) {
+    return { responses: topics.map(({ name, outcomes }) => ({ name, partitionResponses: outcomes.map(answerOf) })) };
+  }
+  return new Later(whenAcknowledged(topics));
+}
+
+async function whenAcknowledged(
+  topics: readonly { name: string; outcomes: Outcome[] }[],
+): Promise<ResponseOf<typeof Produce>> {
+  const responses = topics.map(async ({ name, outcomes }) => {
+    return { name, partitionResponses: await Promise.all(outcomes.map(settled)) };
+  });
+  return { responses: await Promise.all(responses) };
+}
+
+async function settled({ answer, acknowledged }: Outcome): Promise<PartitionAnswer> {
+  try {
+    await acknowledged;
+    return answer;
+  } catch (error) {
+    return refused(answer.index, error);
+  }
+}
+
+function answerOf({ answer }: Outcome): PartitionAnswer {
+  return answer;
+}
+
+function unanswered(outcomes: readonly Outcome[]): typeof NO_REPLY {
+  for (const { acknowledged } of outcomes) acknowledged?.catch(() => {});
+  const failed = outcomes.find(({ answer }) => answer.errorCode !== ERROR.NONE);
+  if (failed) throw new Unanswerable(`a produce request with acks=0 failed: ${failed.answer.errorMessage}`);
+  return NO_REPLY;
+}
+
+async function outcomeOf(
+  topic: string,
+  index: number,
+  records: Uint8Array | null,
+  acks: number,
+  { broker, version }: Call,
+): Promise<Outcome> {
+  try {
+    if (version < FIRST_VERSION) throw new Refused(ERROR.UNSUPPORTED_VERSION, `Produce ${version} is too old`);
+    if (acks < -1 || acks > 1) throw new Refused(ERROR.INVALID_REQUIRED_ACKS, `acks ${acks} is not −1, 0 or 1`);
+    const partition = await broker.partition(topic, index);
+    return append(partition, records ?? new Uint8Array(0), version, broker.engine.clock.now());
+  } catch (error) {
+    return { answer: refused(index, error) };
+  }
+}
+
+function append(partition: Partition, records: Uint8Array, version: number, now: number): Outcome {
+  const { index } = partition;
+  const { batch, sealed, logAppendTimeMs } = checkProduced(records, version, partition.topic.config, now);
+  if (batch.producerId >= 0) {
+    const verdict = partition.judgeSequence(batch);
+    if (verdict.kind === "duplicate") {
+      const { baseOffset, lastOffset } = verdict.of;
+      return outcome(partition, { index, errorCode: ERROR.NONE, baseOffset, logAppendTimeMs }, lastOffset + 1);
+    }
+    if (verdict.kind === "fenced") {
+      throw new Refused(ERROR.INVALID_PRODUCER_EPOCH, `the producer's epoch is ${verdict.epoch} by now`);
+    }
+    if (verdict.kind === "out-of-order") {
+      const message = `sequence ${batch.baseSequence} of producer ${batch.producerId}; ${verdict.expected} comes next`;
+      throw new Refused(ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER, message);
+    }
+  }
+  const baseOffset = partition.append(sealed);
+  return outcome(
+    partition,
+    { index, errorCode: ERROR.NONE, baseOffset, logAppendTimeMs },
+    baseOffset + sealed.recordCount,
+  );
+}
+
+function outcome(partition: Partition, answer: PartitionAnswer, nextOffset: number): Outcome {
+  const acknowledged = partition.acknowledged(nextOffset);
+  // Else a second one that fails in the same moment would be nobody's.
+  acknowledged?.catch(() => {});
+  return { answer: { ...answer, logStartOffset: partition.startOffset }, acknowledged };
+}
+
+function refused(index: number, error: unknown): PartitionAnswer {
+  return { index, baseOffset: -1, ...refusalOf(error) };
+}

@@ -1,0 +1,167 @@
+/**
+ * A socket that speaks Kafka's protocol for an open log.
+ *
+ *   const listener = await listen(log, { port: 0 });
+ *   kcat -b 127.0.0.1:PORT -L
+ *   await listener.close();          // or log.close(), which closes it first
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { ENGINE, type Engine } from "../engine/engine.ts";
+import { checkOptions, integer } from "../engine/options.ts";
+import { VarveError } from "../errors.ts";
+import type { Clock } from "../storage/clock.ts";
+import { Broker } from "./broker.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
+import { dispatch, type Reply } from "./dispatch.ts";
+import { type Caller, type Later, Unanswerable } from "./handler.ts";
+import { type ListenOptions, type ResolvedListenOptions, resolveListenOptions } from "./listen-options.ts";
+
+export type { ListenOptions } from "./listen-options.ts";
+
+const CLOSE = { timeoutMs: integer(0, 2 ** 31 - 1) };
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** `log` is an open log, or its engine. Resolves when clients can connect. */
+export async function listen(log: object, options: ListenOptions = {}): Promise<Listener> {
+  const engine = engineOf(log);
+  engine.checkOpen();
+  const listener = new Listener(engine, resolveListenOptions(options, engine));
+  await listener.start();
+  return listener;
+}
+
+export class Listener implements ConnectionHost {
+  readonly #broker: Broker;
+  readonly #options: ResolvedListenOptions;
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+  #detach: () => void = () => {};
+  #closing: Promise<void> | undefined;
+
+  /** Listeners are made by `listen()`. @internal */
+  constructor(engine: Engine, options: ResolvedListenOptions) {
+    this.#options = options;
+    this.#broker = new Broker(engine, options);
+    this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#server.on("error", (error) => engine.options.logger.warn?.(`the listener: ${error.message}`));
+  }
+
+  get host(): string {
+    return this.#options.host;
+  }
+  /** The one taken, where 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  }
+  /** Of a unix socket. */
+  get path(): string | undefined {
+    return this.#options.path;
+  }
+  /** What clients are given as their bootstrap server. */
+  get address(): string {
+    const { host, port } = this.#broker;
+    return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** @internal */
+  async start(): Promise<void> {
+    const { host, port, path, advertisedPort } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: Error) => reject(this.#cannotListen(error));
+      this.#server.once("error", failed);
+      this.#server.listen(path === undefined ? { host, port } : { path }, () => {
+        this.#server.off("error", failed);
+        resolve();
+      });
+    });
+    if (path === undefined) this.#broker.port = advertisedPort ?? this.port;
+    this.#detach = this.#broker.engine.beforeClose((timeoutMs) => this.#close(Math.min(timeoutMs, CLOSE_TIMEOUT_MS)));
+  }
+
+  /** Takes no more connections, answers what is in hand, and closes. Ends within `timeoutMs`. */
+  close(options: { timeoutMs?: number } = {}): Promise<void> {
+    const { timeoutMs = CLOSE_TIMEOUT_MS } = checkOptions<{ timeoutMs: number }>(options, CLOSE, "close");
+    return this.#close(timeoutMs);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #close(timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#drain(timeoutMs);
+    return this.#closing;
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    this.#detach();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const giveUp = () => {
+      for (const connection of this.#connections) connection.destroy();
+    };
+    const cancel = this.clock.schedule(timeoutMs, giveUp);
+    for (const connection of this.#connections) connection.drain().catch(() => connection.destroy());
+    await closed;
+    cancel();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.#options.maxConnections || this.#closing) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(new Connection(socket, this));
+  }
+
+  #cannotListen(error: Error): VarveError {
+    const { host, port, path } = this.#options;
+    const where = path ?? `${host}:${port}`;
+    const option = path === undefined ? "port" : "path";
+    const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+    const reason = isTaken ? "somebody else does; choose another port (0 takes a free one)" : error.message;
+    return new VarveError("VARVE_INVALID_OPTION", `listen: cannot listen on ${where}: ${reason}`, {
+      option,
+      cause: error,
+    });
+  }
+
+  // ---- for connections
+
+  get clock(): Clock {
+    return this.#broker.engine.clock;
+  }
+  get maxRequestBytes(): number {
+    return this.#options.maxRequestBytes;
+  }
+  get idleTimeoutMs(): number {
+    return this.#options.idleTimeoutMs;
+  }
+
+  /** @internal */
+  dispatch(frame: Uint8Array, caller: Caller): Promise<Reply | Later<Reply>> {
+    return dispatch(frame, this.#broker, caller);
+  }
+
+  /** @internal */
+  failed(error: unknown, { clientHost }: Caller): void {
+    const { logger } = this.#broker.engine.options;
+    const isTheirs = error instanceof Unanswerable || error instanceof VarveError;
+    const message = `a connection from ${clientHost} is closed: ${(error as Error).message}`;
+    if (isTheirs) logger.info?.(message);
+    else logger.error?.(`${message}\n${(error as Error).stack}`);
+  }
+
+  /** @internal */
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+}
+
+function engineOf(log: object): Engine {
+  const engine = (log as { [ENGINE]?: Engine })?.[ENGINE] ?? log;
+  if (typeof (engine as Partial<Engine> | null)?.beforeClose === "function") return engine as Engine;
+  throw new VarveError("VARVE_INVALID_ARGUMENT", "listen: an open log was expected");
+}
