@@ -102,18 +102,8 @@ function shortVarint(bytes: Uint8Array, at: number, end: number): number {
 }
 
 function shortVarlong(bytes: Uint8Array, at: number, end: number): number {
-  const first = bytes[at];
-  if (first < 0x80 && at < end) {
-    cursor.at = at + 1;
-    return (first >>> 1) ^ -(first & 1);
-  }
-  const second = bytes[at + 1];
-  if (second < 0x80 && at + 1 < end) {
-    const zigzag = (first & 0x7f) | (second << 7);
-    cursor.at = at + 2;
-    return (zigzag >>> 1) ^ -(zigzag & 1);
-  }
-  return readVarlong(bytes, at, end);
+  const isShort = at + 1 < end && (bytes[at] < 0x80 || bytes[at + 1] < 0x80);
+  return isShort ? shortVarint(bytes, at, end) : readVarlong(bytes, at, end);
 }
 
 /** Where the headers that start at `at` end, or −1. */
