@@ -4,7 +4,7 @@
  *   lock → catalogue read (or, in a new directory, written) → clean marker read and removed, the folder synced
  *   → partitions recovered and synced, unless the marker was there → offsets past an end brought down → checkpoints
  *
- * Nothing is written before the marker is gone. Until recovery is through, the lock says so (`isRecovered`): a process
+ * Nothing but the lock is written before the marker is gone. Until recovery is through, the lock says so (`isRecovered`): a process
  * that dies in it, on a machine that has crashed before, leaves a directory that is still to be recovered from that.
  */
 import { VarveError } from "../errors.ts";
@@ -57,9 +57,10 @@ async function openLocked(dir: DataDirectory, lock: Lock, progress: Progress): P
   const found = kind === "new" ? undefined : loadCatalogue(files, path, new Set(livePartitionFolders(files, path)));
   const lastClose = kind === "new" ? "clean" : lastCloseOf(files, path, lock.predecessor, dir.options.identity);
   openReport.lastClose = lastClose;
+  // In this order: whoever dies between the two leaves the marker, and else what a page cache keeps.
+  if (lastClose !== "machine") await lock.markRecovered();
   if (kind !== "new") await removeMarker(files, path);
   progress.isMarkerGone = true;
-  if (lastClose !== "machine") await lock.markRecovered();
 
   removeTemporaries(files, path);
   await loadTopics(dir, found, lastClose);

@@ -41,3 +41,20 @@ it("ends a deletion whose folders were renamed already", async () => {
   expect([...next.topics.keys()]).toEqual([]);
   expect(files.list("/data")?.filter((name) => name.startsWith("a-"))).toEqual([]);
 });
+
+it("takes the death of a process for that alone, also when it died in opening what was closed in order", async () => {
+  const calls = 40;
+  for (let call = 1; call <= calls; call++) {
+    const left = new MemoryFiles();
+    await (await Engine.open("/data", life(left))).close();
+    const dying = new FaultyFiles(left);
+    dying.fail({
+      on: ["open", "write", "rename", "remove", "sync", "syncFolder"],
+      code: "VARVE_IO",
+      nth: call,
+      times: Infinity,
+    });
+    await Engine.open("/data", life(dying)).catch(() => {});
+    expect((await Engine.open("/data", life(left))).openReport.lastClose, `call ${call}`).not.toBe("machine");
+  }
+});
