@@ -49,9 +49,9 @@ it(`of ${RACERS} that race for it one wins, the others are told its pid; when it
     owner.process.kill("SIGKILL");
     await owner.ended;
     said.push(...owner.said());
-    await verify(folder.path, said, { readOnly: true });
+    await verify(folder.path, said, { readOnly: true, isDisorderly: true });
   }
-  await verify(folder.path, said);
+  await verify(folder.path, said, { isDisorderly: true });
 });
 
 it("an owner that sleeps is an owner still, and goes on when it wakes", async () => {

@@ -16,7 +16,10 @@ export interface Verified {
 export interface VerifyOptions {
   /** The directory is left as it is found, for the next owner to recover. */
   readOnly?: boolean;
-  /** The owner ended in another way than by its death or an orderly close: then its directory is taken for that of a dead machine. */
+  /**
+   * The owner did not just die, and did not close in order: or it died in the first moments of taking over from a dead one.
+   * Then its directory is taken for that of a dead machine.
+   */
   isDisorderly?: boolean;
 }
 

@@ -28,7 +28,8 @@ export async function observe(engine: Engine): Promise<Observed> {
   for (const topic of engine.topics.values()) {
     await topic.ready();
     if (topic.isInternal) continue;
-    const partitions = topic.partitions.map((partition) => observePartition(partition!));
+    // A reader sees none where the folder was not made yet.
+    const partitions = topic.partitions.flatMap((partition) => (partition ? [observePartition(partition)] : []));
     observed.topics.push({ name: topic.name, segmentBytes: topic.config.segmentBytes, partitions });
   }
   for (const group of engine.offsets.groups()) {
