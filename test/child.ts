@@ -72,7 +72,7 @@ export function startChild(code: string, args: readonly string[] = []): Child {
     pid: child.pid!,
     next<T>() {
       if (said.length > 0) return Promise.resolve(said.shift() as T);
-      if (child.exitCode !== null) return Promise.reject(new Error("the child has ended"));
+      if (child.exitCode !== null || child.signalCode !== null) return Promise.reject(new Error("the child has ended"));
       return new Promise<T>((resolve, reject) =>
         waiting.push({ resolve: resolve as (value: unknown) => void, reject }),
       );
