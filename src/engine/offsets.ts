@@ -161,8 +161,7 @@ export class OffsetStore {
    * a topic of the same name would be read from there on.
    */
   async deleteTopic(topic: string): Promise<void> {
-    const offsetsTopic = this.#host.offsetsTopic();
-    if (!offsetsTopic) return;
+    if (!this.#host.offsetsTopic()) return;
     await this.ready();
     for (const [group, present] of [...this.#groups]) {
       await this.#forget(
@@ -170,7 +169,7 @@ export class OffsetStore {
         [...present.values()].filter((stored) => stored.topic === topic),
       );
     }
-    for (const partition of offsetsTopic.partitions) await partition?.flush();
+    await this.#flush();
   }
 
   /** Brings what lies past the end of its partition down to it. `isWritable`: for good. */
@@ -196,7 +195,13 @@ export class OffsetStore {
       if (isWritable && lowered.length > 0) await this.#write(group, lowered);
       else for (const value of lowered) this.#put(group, { ...value, at: Number.POSITIVE_INFINITY });
     }
+    // A power cut must not bring back what the log will have grown past by then.
+    if (isWritable && clamped.length > 0) await this.#flush();
     return clamped;
+  }
+
+  async #flush(): Promise<void> {
+    for (const partition of this.#host.offsetsTopic()?.partitions ?? []) await partition?.flush();
   }
 
   async #load(): Promise<void> {

@@ -118,6 +118,8 @@ describe("committed offsets", () => {
       { group: "h", topic: "orders", partition: 0, from: 3, to: 0 },
     ]);
     expect(warnings).toHaveLength(2);
+    const { durableOffset, endOffset } = again.topic("__consumer_offsets").partition(0);
+    expect(durableOffset).toBe(endOffset);
     append(again.topic("orders").partition(0), "d", "e", "f", "g");
     const killed = image.clone();
     await again.close();
