@@ -3,6 +3,7 @@
  *   unit          *.test.ts        `npm test`: everything that ends within seconds
  *   conformance   *.slow.test.ts   `npm run test:conformance`: Kafka's tools, brokers, crash states by the ten thousand, kill -9
  */
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const everyTest = "test/**/*.test.ts";
@@ -14,6 +15,8 @@ const report = process.env.VARVE_REPORT;
 export default defineConfig({
   test: {
     pool: "forks",
+    // vitest leaves one processor out, which of two is half the machine.
+    maxWorkers: availableParallelism(),
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
       {
