@@ -1,5 +1,8 @@
 /** Several consumers of one process in one group, as applications see it. */
 import { describe, expect, it } from "vitest";
+import { ENGINE } from "../../src/engine/engine.ts";
+import type { JoinGroupResult } from "../../src/engine/groups/requests.ts";
+import { writeSubscription } from "../../src/format/consumer-protocol.ts";
 import { type Consumer, hasCode, type Topic } from "../../src/index.ts";
 import { createTestLog, type TestLog } from "../../src/testing/index.ts";
 import { isPending, settle, take, valuesOf } from "./reading.ts";
@@ -20,6 +23,24 @@ function read(consumer: Consumer<number>) {
     for await (const record of consumer) values.push(Number(record.value));
   })();
   return { values, events, done, consumer };
+}
+
+/** A member of the wire. Resolves when it has joined. */
+function outsider(log: TestLog, protocols: readonly string[]): Promise<JoinGroupResult> {
+  const metadata = writeSubscription({ topics: ["t"], userData: null, ownedPartitions: [], generationId: -1 });
+  return log[ENGINE].coordinator.joinGroup({
+    groupId: "g",
+    memberId: "",
+    groupInstanceId: null,
+    clientId: "outsider",
+    clientHost: "/127.0.0.1",
+    sessionTimeoutMs: 600_000,
+    rebalanceTimeoutMs: 600_000,
+    protocolType: "consumer",
+    protocols: protocols.map((name) => ({ name, metadata })),
+    requiresKnownMemberId: false,
+    canSkipAssignment: true,
+  });
 }
 
 const partitionsOf = (consumer: Consumer<number>) => consumer.assignment.map(({ partition }) => partition).sort();
@@ -87,6 +108,36 @@ describe("members of a group", () => {
     expect(first.assignment).toHaveLength(1);
     expect(second.consumer.assignment).toHaveLength(1);
     await log.close();
+  });
+
+  it("that have joined already give up what they have when somebody comes who knows no cooperation", async () => {
+    const log = await createTestLog();
+    const topic = await topicOf(log, 4);
+    const [busy, stuck] = [topic.consumer({ group: "g" }), topic.consumer({ group: "g" })];
+    const [records, stuckRecords] = [busy[Symbol.asyncIterator](), stuck[Symbol.asyncIterator]()];
+    await records.next();
+    const inHand = stuckRecords.next();
+    for (let i = 0; i < 2; i++) {
+      await settle();
+      await records.next();
+    }
+    await inHand;
+    expect([busy, stuck].map(({ assignment }) => assignment.length)).toEqual([2, 2]);
+
+    // The first outsider makes the group rebalance, which waits for the one that is stuck; the second comes late.
+    outsider(log, ["cooperative-sticky", "range"]);
+    await settle();
+    await records.next();
+    await settle();
+    const late = outsider(log, ["range"]);
+    await settle();
+    const asked = [records.next(), stuckRecords.next()];
+    const first = await late;
+    expect(first.protocolName).toBe("range");
+    const claimed = [busy, stuck].map(({ assignment }) => assignment.length);
+    expect(claimed).toEqual([0, 0]);
+    await log.close();
+    await Promise.all(asked);
   });
 
   it("that stop asking are evicted: their commits are refused, the others go on", async () => {

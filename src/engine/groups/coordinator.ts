@@ -167,8 +167,7 @@ export class GroupCoordinator {
 
   /** What its members, as they are, would agree on; undefined when there are none. */
   expectedProtocol(groupId: string): string | undefined {
-    const group = this.#groups.get(groupId);
-    return group && group.members.size > 0 ? group.selectProtocol() : undefined;
+    return this.#groups.get(groupId)?.expectedProtocol;
   }
 
   // ---- offsets

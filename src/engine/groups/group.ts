@@ -147,6 +147,11 @@ export class Group {
     return protocolType === this.protocolType && protocols.some(({ name }) => this.#isSupportedByAll(name));
   }
 
+  /** What the members, as they are, would agree on; undefined when there are none. */
+  get expectedProtocol(): string | undefined {
+    return this.members.size > 0 ? this.selectProtocol() : undefined;
+  }
+
   /** Everybody votes for the first of theirs that all can do; of equals the one that was voted for first. */
   selectProtocol(): string {
     const votes = new Map<string, number>();

@@ -77,10 +77,12 @@ export class Joining {
   #add(group: Group, memberId: string, request: JoinGroupRequest, reply: JoinReply): void {
     const { rebalancing } = this.#host;
     const member = new Member({ ...request, memberId }, termsOf(request));
+    const expected = group.expectedProtocol;
     member.isNew = true;
     group.hasNewMember ||= group.isDelayed;
     group.expires &&= !member.isInProcess;
     group.add(member);
+    if (group.expectedProtocol !== expected) this.#askAgain(group);
     member.awaitJoin(reply);
     rebalancing.touchNew(group, member);
     rebalancing.prepareOrComplete(group);
@@ -97,9 +99,21 @@ export class Joining {
       reply({ ...answer, members: group.state === "Stable" ? [] : members });
       return;
     }
+    const expected = group.expectedProtocol;
     member.terms = termsOf(request);
+    if (group.expectedProtocol !== expected) this.#askAgain(group);
     member.awaitJoin(reply);
     rebalancing.prepareOrComplete(group);
+  }
+
+  /**
+   * Members of this process keep what they have while they join, where the group will agree on a cooperative assignor. By now
+   * it will agree on another one: who has joined already joins again, having given up what that one may give to others.
+   */
+  #askAgain(group: Group): void {
+    for (const member of group.members.values()) {
+      if (member.isInProcess) member.answerJoin(joinError(member.id, KAFKA_ERRORS.REBALANCE_IN_PROGRESS));
+    }
   }
 
   /** Where the group is stable and will agree on the same protocol, the new one has what the old one had, and nobody else hears of it. */
