@@ -88,10 +88,13 @@ export class OffsetStore {
     return this.#loading;
   }
 
-  /** Resolves when the commit has the durability of the topic of committed offsets. */
-  async commit(group: string, entries: readonly OffsetCommit[]): Promise<void> {
+  /**
+   * Resolves when the commit has the durability of the topic of committed offsets. Offsets past the end are taken from clients
+   * of the wire alone, since Kafka takes them.
+   */
+  async commit(group: string, entries: readonly OffsetCommit[], mayPassEnd = false): Promise<void> {
     checkGroup(group);
-    for (const entry of entries) this.#check(entry);
+    for (const entry of entries) this.#check(entry, mayPassEnd);
     await this.ready();
     if (entries.length === 0) return;
     const commitTimestamp = this.#host.clock.now();
@@ -284,11 +287,11 @@ export class OffsetStore {
     if (present.size === 0) this.#groups.delete(group);
   }
 
-  #check({ topic: name, partition: index, offset }: OffsetCommit): void {
+  #check({ topic: name, partition: index, offset }: OffsetCommit, mayPassEnd: boolean): void {
     const topic = this.#host.topics.get(name);
     if (!topic) throw new VarveError("VARVE_UNKNOWN_TOPIC", `there is no topic ${name}`, { topic: name });
     const partition = topic.partition(index);
-    const end = partition.isKnown ? partition.endOffset : Number.MAX_SAFE_INTEGER;
+    const end = partition.isKnown && !mayPassEnd ? partition.endOffset : Number.MAX_SAFE_INTEGER;
     if (Number.isSafeInteger(offset) && offset >= 0 && offset <= end) return;
     const message = `${name}-${index}: ${offset} cannot be committed; an offset from 0 to ${end}, its end, was expected`;
     throw new VarveError("VARVE_OFFSET_OUT_OF_RANGE", message, { topic: name, partition: index, offset });

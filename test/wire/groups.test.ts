@@ -127,8 +127,8 @@ it("a listener that closes does not wait for the others of a group", async () =>
 });
 
 describe("offsets", () => {
-  const commit = (version = 9, partitionIndex = 0) => {
-    const partitions = [{ partitionIndex, committedOffset: 5, committedLeaderEpoch: 0, committedMetadata: "m" }];
+  const commit = (version = 9, partitionIndex = 0, committedOffset = 5) => {
+    const partitions = [{ partitionIndex, committedOffset, committedLeaderEpoch: 0, committedMetadata: "m" }];
     return client.call(OffsetCommit, version, { groupId: "g", memberId: "", topics: [{ name: "t", partitions }] });
   };
 
@@ -139,6 +139,12 @@ describe("offsets", () => {
 
   it("of a partition that there is not have an error of their own", async () => {
     expect(await commit(9, 7)).toMatchObject({ topics: [{ partitions: [{ partitionIndex: 7, errorCode: 3 }] }] });
+  });
+
+  it("past the end of the log are taken, negative ones are not", async () => {
+    expect(await commit(9, 0, 1000)).toMatchObject({ topics: [{ partitions: [{ errorCode: 0 }] }] });
+    expect(await commit(9, 0, -1)).toMatchObject({ topics: [{ partitions: [{ errorCode: 1 }] }] });
+    expect(engine.offsets.committed("g", "t", 0)?.offset).toBe(1000);
   });
 
   it.each(versions(1, 7))("are fetched in version %i", async (version) => {

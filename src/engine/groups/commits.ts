@@ -37,7 +37,7 @@ export class Commits {
     });
     let failed: number = KAFKA_ERRORS.NONE;
     try {
-      if (entries.length > 0) await this.#host.storage.commit(group.id, entries);
+      if (entries.length > 0) await this.#host.storage.commit(group.id, entries, request.isWire);
       await this.#storeKind(group, request.isWire);
     } catch (error) {
       failed = this.#codeOf(error, group);

@@ -16,7 +16,7 @@ export interface GroupStorage {
   storedGroups(): Iterable<{ group: string; value: GroupMetadataValue }>;
   /** Null takes it away. */
   writeGroup(group: string, value: GroupMetadataValue | null): Promise<void>;
-  commit(group: string, entries: readonly OffsetCommit[]): Promise<void>;
+  commit(group: string, entries: readonly OffsetCommit[], mayPassEnd: boolean): Promise<void>;
   committed(group: string, topic: string, partition: number): CommittedOffset | undefined;
   allCommitted(group: string): (TopicPartition & { committed: CommittedOffset })[];
   /** Those that have committed something. */

@@ -1,6 +1,7 @@
 /**
  * OffsetCommit (8), versions 2–9. Answered once the offsets have the durability of their topic. A retention time of its own,
- * which versions up to 4 can ask for, is not looked at: Kafka dropped it as well.
+ * which versions up to 4 can ask for, is not looked at: Kafka dropped it as well. Offsets past the end of the log are taken, as
+ * Kafka does; negative ones, which Kafka stores too, are OFFSET_OUT_OF_RANGE (1).
  */
 import type { RequestOf, ResponseOf } from "../api.ts";
 import { groupErrorOf } from "../group-errors.ts";
