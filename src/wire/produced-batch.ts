@@ -2,8 +2,9 @@
  * What a producer sent for one partition: exactly one batch of magic 2, checked as Kafka checks it and a little more, also
  * inside compression, before it is appended as it came.
  *
- *   no batch, several, or another magic                        INVALID_RECORD (87)
- *   length, CRC32C, a codec that is none, damaged compression  CORRUPT_MESSAGE (2)
+ *   no batch, several, or one of magic 0 or 1                  INVALID_RECORD (87)
+ *   length, CRC32C, a magic or a codec that is none,
+ *   damaged compression                                        CORRUPT_MESSAGE (2)
  *   records that are not what the header says, control batch,
  *   a producer id without a sequence, no key where compacted   INVALID_RECORD (87)
  *   zstd before version 7                                      UNSUPPORTED_COMPRESSION_TYPE (76)
@@ -67,7 +68,7 @@ export function checkProduced(records: Uint8Array, version: number, config: Topi
 
 function checkOneBatch(records: Uint8Array): void {
   if (records.length < HEADER_BYTES) throw invalid(`${records.length} bytes are no record batch`);
-  if (records[MAGIC] !== 2) throw invalid(`message format ${records[MAGIC]}: only record batches of magic 2 are taken`);
+  if (records[MAGIC] < 2) throw invalid(`message format ${records[MAGIC]}: only record batches of magic 2 are taken`);
   const size = LOG_OVERHEAD + readInt32(records, BATCH_LENGTH);
   if (size < records.length && size >= HEADER_BYTES) throw invalid("more than one record batch for a partition");
   const problem = batchProblem(records, 0, records.length);

@@ -121,6 +121,14 @@ describe("a batch that is refused", () => {
           bytes[MAGIC] = 1;
         }),
     ],
+    [
+      "a magic that is none",
+      2,
+      () =>
+        changed((bytes) => {
+          bytes[MAGIC] = 5;
+        }),
+    ],
     ["two batches", 87, () => Buffer.concat([batchOf(["a"]), batchOf(["b"])])],
     [
       "a wrong checksum",
