@@ -15,6 +15,7 @@ import { Connection, type ConnectionHost } from "./connection.ts";
 import { dispatch, type Reply } from "./dispatch.ts";
 import { type Caller, type Later, Unanswerable } from "./handler.ts";
 import { type ListenOptions, type ResolvedListenOptions, resolveListenOptions } from "./listen-options.ts";
+import { removeStaleSocket } from "./stale-socket.ts";
 
 export type { ListenOptions } from "./listen-options.ts";
 
@@ -68,17 +69,29 @@ export class Listener implements ConnectionHost {
 
   /** @internal */
   async start(): Promise<void> {
-    const { host, port, path, advertisedPort } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: Error) => reject(this.#cannotListen(error));
-      this.#server.once("error", failed);
+    const { path, advertisedPort } = this.#options;
+    try {
+      await this.#listen();
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (!isTaken || path === undefined || !(await removeStaleSocket(path))) throw this.#cannotListen(error as Error);
+      await this.#listen().catch((second) => {
+        throw this.#cannotListen(second);
+      });
+    }
+    if (path === undefined) this.#broker.port = advertisedPort ?? this.port;
+    this.#detach = this.#broker.engine.beforeClose((timeoutMs) => this.#close(Math.min(timeoutMs, CLOSE_TIMEOUT_MS)));
+  }
+
+  #listen(): Promise<void> {
+    const { host, port, path } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
       this.#server.listen(path === undefined ? { host, port } : { path }, () => {
-        this.#server.off("error", failed);
+        this.#server.off("error", reject);
         resolve();
       });
     });
-    if (path === undefined) this.#broker.port = advertisedPort ?? this.port;
-    this.#detach = this.#broker.engine.beforeClose((timeoutMs) => this.#close(Math.min(timeoutMs, CLOSE_TIMEOUT_MS)));
   }
 
   /** Takes no more connections, answers what is in hand, and closes. Ends within `timeoutMs`. */

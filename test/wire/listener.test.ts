@@ -1,6 +1,7 @@
 /** Where a listener listens, whom it lets in, how it ends, and what it does with those who are up to no good. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +56,25 @@ describe("addresses", () => {
       });
     },
   );
+
+  it("a unix socket whose owner was killed is taken over; one in use, or another file, is not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "varve-"));
+    const [stale, file] = [join(folder, "stale"), join(folder, "file")];
+    const listenAndDie = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", listenAndDie, stale]);
+    expect(existsSync(stale)).toBe(true);
+    await start({ path: stale });
+    const socket = connect({ path: stale });
+    await once(socket, "connect");
+    socket.destroy();
+    writeFileSync(file, "mine");
+    for (const path of [stale, file]) {
+      await expect(listen(engine, { path })).rejects.toMatchObject({ code: "VARVE_INVALID_OPTION", option: "path" });
+      expect(existsSync(path)).toBe(true);
+    }
+    await listener.close();
+    rmSync(folder, { recursive: true });
+  });
 
   it("others only with insecure: true", async () => {
     await start({ host: "0.0.0.0", insecure: true, advertisedHost: "broker.example.org", advertisedPort: 1234 });
