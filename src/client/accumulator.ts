@@ -1,15 +1,16 @@
 /**
- * Gathers the sends of a producer into batches: one open batch per partition, sealed at the end of the tick (lingerMs 0) or
- * when its time is up, earlier when it is full. A sealed batch is appended at once, and its sends are settled together
- * when the log has acknowledged it.
+ * Gathers the sends and pushes of a producer into batches: one open batch per partition, sealed at the end of the tick
+ * (lingerMs 0) or when its time is up, earlier when it is full. A sealed batch is appended at once, and its records are
+ * settled together when the log has acknowledged it.
  *
- * A send costs one promise, because it returns one; everything else is shared by its batch.
+ * A send costs one promise, because it returns one, a push none; everything else is shared by the batch.
  */
 import { HEADER_BYTES } from "../format/batch.ts";
 import type { Clock } from "../storage/clock.ts";
 import { holdProcess, releaseProcess } from "./keep-alive.ts";
 import { type BatchTopic, OpenBatch, type Pending, type Resolve } from "./open-batch.ts";
 import type { RecordMetadata } from "./producer-record.ts";
+import { PushWindow } from "./push-window.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
 import { BuilderPool, checkRecordSize, seal, sizeOfRecord, upperBoundOf } from "./sealing.ts";
 
@@ -17,6 +18,10 @@ export interface AccumulatorOptions {
   clock: Clock;
   lingerMs: number;
   batchBytes: number;
+  /** How much may be pushed and not acknowledged before `push` asks to wait. */
+  bufferMemory: number;
+  /** The first push has failed. */
+  pushFailed(error: unknown): void;
 }
 
 /** About a millisecond of them. */
@@ -30,6 +35,7 @@ const capture = (resolve: Resolve) => {
 
 export class Accumulator {
   readonly builders = new BuilderPool();
+  readonly window: PushWindow;
   readonly #clock: Clock;
   readonly #lingerMs: number;
   readonly #batchBytes: number;
@@ -39,30 +45,38 @@ export class Accumulator {
   readonly #pending = new Set<Pending>();
   #endOfTick = false;
   #ticksSinceTurn = 0;
+  /** By the last record. */
+  #takenBytes = 0;
 
   constructor(options: AccumulatorOptions) {
     this.#clock = options.clock;
     this.#lingerMs = options.lingerMs;
     this.#batchBytes = options.batchBytes;
+    this.window = new PushWindow({
+      limit: options.bufferMemory,
+      sealAll: () => this.sealAll(),
+      failed: options.pushFailed,
+    });
   }
 
   /** Takes what the encoder holds. Throws when no batch could hold it; all other failures reject the promise. */
   add(topic: BatchTopic, record: RecordEncoder): Promise<RecordMetadata> {
+    const batch = this.#take(topic, record);
     const { partition, timestamp } = record;
-    const bound = upperBoundOf(record);
-    let batch = topic.open[partition];
-    if (batch !== undefined && !this.#fits(batch, bound, record)) {
-      this.seal(batch);
-      batch = undefined;
-    }
-    if (bound + HEADER_BYTES > topic.maxMessageBytes) checkRecordSize(record, topic);
-    batch ??= this.#openBatch(topic, partition);
-    batch.builder.append(record.key, -1, record.value, record.headers, timestamp);
-    batch.metadata.push({ topic: topic.name, partition, offset: -1, timestamp });
+    batch.metadata.push({ topic: topic.name, partition, offset: batch.builder.recordCount - 1, timestamp });
     const promise = new Promise<RecordMetadata>(capture);
     batch.resolves.push(lastResolve);
     if (batch.builder.sizeInBytes >= this.#batchBytes) this.seal(batch);
     return promise;
+  }
+
+  /** The same without a promise. False when the caller should wait until the window has drained. */
+  push(topic: BatchTopic, record: RecordEncoder): boolean {
+    const batch = this.#take(topic, record);
+    batch.pushedBytes += this.#takenBytes;
+    this.window.add(this.#takenBytes);
+    if (batch.builder.sizeInBytes >= this.#batchBytes) this.seal(batch);
+    return this.window.hasRoom;
   }
 
   /** Seals the open batch of a partition, if there is one: what was sent before must come before. */
@@ -120,6 +134,7 @@ export class Accumulator {
 
   /** Rejects all sends that are not settled. What is sealed may still reach the log, what is not never does. */
   abort(error: unknown): void {
+    this.window.abort(error);
     for (const batch of this.#open) {
       batch.topic.open[batch.partition] = undefined;
       batch.stopLinger?.();
@@ -130,6 +145,24 @@ export class Accumulator {
     this.#pending.clear();
   }
 
+  /** Puts what the encoder holds into the open batch of its partition. */
+  #take(topic: BatchTopic, record: RecordEncoder): OpenBatch {
+    const { partition } = record;
+    const bound = upperBoundOf(record);
+    let batch = topic.open[partition];
+    if (batch !== undefined && !this.#fits(batch, bound, record)) {
+      this.seal(batch);
+      batch = undefined;
+    }
+    if (bound + HEADER_BYTES > topic.maxMessageBytes) checkRecordSize(record, topic);
+    batch ??= this.#openBatch(topic, partition);
+    const { builder } = batch;
+    const before = builder.sizeInBytes;
+    builder.append(record.key, -1, record.value, record.headers, record.timestamp);
+    this.#takenBytes = builder.sizeInBytes - before;
+    return batch;
+  }
+
   #fits(batch: OpenBatch, bound: number, record: RecordEncoder): boolean {
     const room = Math.min(this.#batchBytes, batch.topic.maxMessageBytes) - batch.builder.sizeInBytes;
     // Ten bytes for deltas larger than those of a first record.
@@ -137,7 +170,7 @@ export class Accumulator {
   }
 
   #openBatch(topic: BatchTopic, partition: number): OpenBatch {
-    const batch = new OpenBatch(topic, partition, this.builders.take());
+    const batch = new OpenBatch(topic, partition, this.builders.take(), this.window);
     topic.open[partition] = batch;
     this.#open.add(batch);
     if (this.#lingerMs === 0) this.#sealAtEndOfTick();

@@ -32,6 +32,8 @@ export interface ProducerOptions {
   batchBytes?: number;
   /** How batches are compressed, where the topic leaves it to the producer. "none" by default. */
   compression?: Compression;
+  /** How many bytes may be pushed and not acknowledged before `push` asks to wait. 32 MiB by default. */
+  bufferMemory?: number;
 }
 
 export interface ConsumerOptions<V = unknown> {
@@ -124,6 +126,7 @@ const PRODUCER: OptionTable<ProducerOptions> = {
   lingerMs: integer(0, MAX_MS),
   batchBytes: integer(1, MAX_INT),
   compression: oneOf(...COMPRESSIONS),
+  bufferMemory: integer(1, MAX_INT),
 };
 
 /** As they come, whatever the values are. */
@@ -167,7 +170,14 @@ export type CheckedProducerOptions = Required<Omit<ProducerOptions, "codec" | "p
 
 export function checkProducerOptions(given: unknown): CheckedProducerOptions {
   const checked = checkOptions<ProducerOptions>(given, PRODUCER, "the producer");
-  return { keyCodec: "string", lingerMs: 0, batchBytes: 16_384, compression: "none", ...checked };
+  return {
+    keyCodec: "string",
+    lingerMs: 0,
+    batchBytes: 16_384,
+    compression: "none",
+    bufferMemory: 32 * MIB,
+    ...checked,
+  };
 }
 
 type Optional = "until" | "partitions" | "group" | "codec" | "signal";

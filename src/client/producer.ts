@@ -1,10 +1,11 @@
 /**
- * Writes records: one at a time with a promise each (`send`), many that the caller grouped (`sendBatch`), or at once and
- * without a promise (`appendSync`).
+ * Writes records: one at a time with a promise each (`send`), many that the caller grouped (`sendBatch`), one by one without
+ * a promise (`push`), or at once (`appendSync`).
  *
- * Records of one producer reach a partition in the order of the calls, whichever of the three they came by. A record that
+ * Records of one producer reach a partition in the order of the calls, whichever of the four they came by. A record that
  * is refused leaves no trace, and those around it are not touched.
  */
+import { Emitter } from "../engine/emitter.ts";
 import type { Topic } from "../engine/topic.ts";
 import { hasCode, VarveError } from "../errors.ts";
 import type { BatchBuilder } from "../format/batch-builder.ts";
@@ -30,6 +31,11 @@ export interface BatchMetadata {
   timestamp: number;
 }
 
+export interface ProducerEvents {
+  /** The first record that was pushed and could not be stored. */
+  error: unknown;
+}
+
 /** The part of a sendBatch that goes to one partition. */
 interface PartitionBatch {
   partition: number;
@@ -51,6 +57,7 @@ export class Producer implements Client {
   readonly #partitioner: Partitioner | undefined;
   readonly #compression: Compression;
   readonly #accumulator: Accumulator;
+  readonly #events: Emitter<ProducerEvents>;
   readonly #encoder = new RecordEncoder();
   readonly #topics = new Map<Topic, ProducerTopic>();
   /** The topic of the call before: most calls are for the same one. */
@@ -69,7 +76,13 @@ export class Producer implements Client {
     this.#codec = checked.codec;
     this.#partitioner = checked.partitioner;
     this.#compression = checked.compression;
-    this.#accumulator = new Accumulator({ ...checked, clock: this.#clock });
+    const { logger } = context.engine.options;
+    this.#events = new Emitter((error) => logger.error?.(`a listener of a producer threw: ${error}`));
+    this.#accumulator = new Accumulator({
+      ...checked,
+      clock: this.#clock,
+      pushFailed: (error) => this.#events.emit("error", error),
+    });
     context.opened(this);
   }
 
@@ -125,13 +138,50 @@ export class Producer implements Client {
     return { topic: target.name, partition, offset, timestamp };
   }
 
-  /** Seals what lingers and waits until everything sent so far is settled. A send that fails rejects its own promise. */
+  /**
+   * Stores a record without telling about it. False: it is taken, but wait for `drained()` before the next. What goes wrong with
+   * a pushed record, also with its arguments, rejects `flush` and `close`; the first such error is told by the event "error", too.
+   */
+  push<V>(topic: TopicReference<V>, record: ProducerRecord<V>): boolean {
+    try {
+      const target = this.#target(topic);
+      this.#encoder.encode(record, target, this.#clock.now());
+      return this.#accumulator.push(target, this.#encoder);
+    } catch (error) {
+      if (this.#closed) throw this.#closed;
+      const { window } = this.#accumulator;
+      this.#createdBy(topic, error, () => this.send(topic, record)).catch((reason) => window.fail(reason));
+      return window.hasRoom;
+    }
+  }
+
+  /** Resolves when there is room for more pushes. */
+  async drained(): Promise<void> {
+    if (this.#closed) throw this.#closed;
+    await this.#accumulator.window.drained();
+  }
+
+  /**
+   * Seals what lingers and waits until everything sent so far is settled. A send that fails rejects its own promise; a push that
+   * has failed, ever, rejects this one.
+   */
   async flush(): Promise<void> {
     if (this.#closed) throw this.#closed;
     await this.#accumulator.flush();
+    this.#accumulator.window.throwError();
   }
 
-  /** Flushes, and refuses what comes after. */
+  on<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** Flushes, and refuses what comes after. Rejects as `flush` does, closed all the same. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -141,6 +191,7 @@ export class Producer implements Client {
     this.#closed = new VarveError("VARVE_CLOSED", "the producer is closed");
     await this.#accumulator.flush();
     this.#context.closed(this);
+    this.#accumulator.window.throwError();
   }
 
   /** Ends at once: rejects what is pending. @internal */
