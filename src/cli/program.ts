@@ -7,27 +7,33 @@
  */
 import { Command, CommanderError } from "commander";
 import { hasCode, VarveError } from "../errors.ts";
-import { addConsume } from "./consume.ts";
-import { addDump } from "./dump.ts";
-import { addGroups } from "./groups.ts";
-import { addOffsets } from "./offsets.ts";
 import { examples } from "./options.ts";
-import { addProduce } from "./produce.ts";
-import { addRepair } from "./repair.ts";
-import { addServe } from "./serve.ts";
 import { Failure, Output, type Streams, say, type Terminal } from "./terminal.ts";
-import { addTopics } from "./topics.ts";
-import { addTour } from "./tour.ts";
-import { addVerify } from "./verify.ts";
 
 const FAILED = 1;
 const MISUSE = 2;
+
+type AddCommand = (program: Command, terminal: Terminal) => void;
+
+/** In the order in which the help lists them. Each is loaded only when it is meant. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  topics: async () => (await import("./topics.ts")).addTopics,
+  produce: async () => (await import("./produce.ts")).addProduce,
+  consume: async () => (await import("./consume.ts")).addConsume,
+  offsets: async () => (await import("./offsets.ts")).addOffsets,
+  groups: async () => (await import("./groups.ts")).addGroups,
+  dump: async () => (await import("./dump.ts")).addDump,
+  verify: async () => (await import("./verify.ts")).addVerify,
+  repair: async () => (await import("./repair.ts")).addRepair,
+  serve: async () => (await import("./serve.ts")).addServe,
+  tour: async () => (await import("./tour.ts")).addTour,
+};
 
 /** Runs one command; `argv` without the program's own name. Resolves to the exit code. */
 export async function run(argv: readonly string[], streams: Streams): Promise<number> {
   const terminal: Terminal = { out: new Output(streams.stdout), err: new Output(streams.stderr), streams, exitCode: 0 };
   try {
-    await buildProgram(terminal).parseAsync(argv, { from: "user" });
+    await (await buildProgram(terminal, argv)).parseAsync(argv, { from: "user" });
     await terminal.out.flush();
     return terminal.exitCode;
   } catch (error) {
@@ -39,7 +45,7 @@ export async function run(argv: readonly string[], streams: Streams): Promise<nu
   }
 }
 
-function buildProgram(terminal: Terminal): Command {
+async function buildProgram(terminal: Terminal, argv: readonly string[]): Promise<Command> {
   const program = new Command("varve");
   program
     .description("An embedded log engine: topics, partitions and replay in files that Apache Kafka itself reads.")
@@ -62,17 +68,15 @@ function buildProgram(terminal: Terminal): Command {
         "varve serve                                  kcat, kafkajs and Java clients can reach it",
       ),
     );
-  addTopics(program, terminal);
-  addProduce(program, terminal);
-  addConsume(program, terminal);
-  addOffsets(program, terminal);
-  addGroups(program, terminal);
-  addDump(program, terminal);
-  addVerify(program, terminal);
-  addRepair(program, terminal);
-  addServe(program, terminal);
-  addTour(program, terminal);
+  for (const name of meant(argv)) (await COMMANDS[name]())(program, terminal);
   return program;
+}
+
+/** Whose name is among the words; some of those may be values of options. All of them where there is none: it is help, or a mistake. */
+function meant(argv: readonly string[]): string[] {
+  const names = Object.keys(COMMANDS);
+  const found = names.filter((name) => argv.includes(name));
+  return found.length > 0 ? found : names;
 }
 
 /** A message for people. What is no VarveError is a mistake of ours: its stack says where. */
