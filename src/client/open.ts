@@ -2,7 +2,7 @@
 import type { Durability } from "../engine/config.ts";
 import { Engine } from "../engine/engine.ts";
 import { ENGINE_OPTIONS, type EngineOptions, type Logger } from "../engine/engine-options.ts";
-import { checkOptions, having, type OptionTable, oneOf } from "../engine/options.ts";
+import { checkOptions, having, type OptionTable } from "../engine/options.ts";
 import { VarveError } from "../errors.ts";
 import { SIGNAL } from "./options.ts";
 import { VarveLog } from "./varve-log.ts";
@@ -16,8 +16,13 @@ export interface OpenOptions {
    * default), or that of the machine ("power").
    */
   durability?: Durability;
-  /** Which engine runs. This version has "ts"; "auto" (the default) takes the fastest there is, "native" insists. */
+  /**
+   * Which engine runs: "auto" (the default, unless the environment variable VARVE_ENGINE says otherwise) takes the native module
+   * where it can be loaded and TypeScript where not, "native" insists on the module, "ts" does without it.
+   */
   engine?: "auto" | "native" | "ts";
+  /** The native module, or the path of its file, where it cannot be found by itself: a bundle, an archive. */
+  nativeBinding?: string | object;
   /** Makes the directory when it is missing. True by default. */
   create?: boolean;
   /** Takes no lock and writes nothing. Opens varve's own directories, Kafka's, and single partition folders. */
@@ -44,7 +49,6 @@ const { files, clock, chance, identity, address, checkpointMs, retentionCheckMs,
 
 const OPEN: OptionTable<OpenOptions> = {
   ...SHARED,
-  engine: oneOf("auto", "native", "ts"),
   signal: SIGNAL,
   surroundings: having<Surroundings>("an object with files, clock, chance or identity"),
 };
@@ -66,13 +70,7 @@ export async function openAs<Log extends VarveLog>(
   if (typeof path !== "string" || path === "") {
     throw new VarveError("VARVE_INVALID_ARGUMENT", 'open: a path or ":memory:" was expected');
   }
-  const {
-    engine: engineName = "auto",
-    signal,
-    surroundings,
-    ...rest
-  } = checkOptions<OpenOptions>(options, OPEN, "open");
-  if (engineName === "native") throw noNative();
+  const { signal, surroundings, ...rest } = checkOptions<OpenOptions>(options, OPEN, "open");
   checkNotAborted(signal);
   const engine = await Engine.open(path, { ...rest, ...surroundings });
   try {
@@ -82,7 +80,7 @@ export async function openAs<Log extends VarveLog>(
     await engine.close();
     throw error;
   }
-  return make(engine, engineName === "auto" ? noNative() : undefined, signal);
+  return make(engine, signal);
 }
 
 /**
@@ -98,8 +96,4 @@ async function openPartitions(engine: Engine): Promise<void> {
 function checkNotAborted(signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return;
   throw new VarveError("VARVE_ABORTED", "open: the signal was aborted", { cause: signal.reason });
-}
-
-function noNative(): VarveError {
-  return new VarveError("VARVE_ENGINE_UNAVAILABLE", 'this version of varve has no native engine: use "auto" or "ts"');
 }

@@ -57,10 +57,10 @@ export function checkRecordSize(record: RecordEncoder, target: SealTarget): void
 /** `now` is the time of the append, which the topic may prefer to the producer's. */
 export function seal(builder: BatchBuilder, target: SealTarget, now: number): SealedBatch {
   const { compression, maxMessageBytes, timestampType } = target;
-  let sealed = builder.seal({ compression, timestampType, appendTimestamp: now });
+  let sealed = builder.seal({ compression, timestampType, appendTimestamp: now, checksum: false });
   // What does not compress may grow by a few bytes. It is stored as it is when only that makes it too large.
   if (sizeOfSealed(sealed) > maxMessageBytes && compression !== "none") {
-    sealed = builder.seal({ compression: "none", timestampType, appendTimestamp: now });
+    sealed = builder.seal({ compression: "none", timestampType, appendTimestamp: now, checksum: false });
   }
   const size = sizeOfSealed(sealed);
   if (size <= maxMessageBytes) return sealed;

@@ -44,18 +44,13 @@ const CLOSE = { timeoutMs: integer(0, 2 ** 31 - 1) };
 const CLOSE_TIMEOUT_MS = 10_000;
 
 export class VarveLog {
-  /** Which engine runs. */
-  readonly engine = "ts";
-  /** Why it is not the native one, where `engine: "auto"` left the choice. */
-  readonly engineError: VarveError | undefined;
   readonly #engine: Engine;
   readonly #context: LogContext;
   #closing: Promise<void> | undefined;
 
   /** Logs are made by `open()`. @internal */
-  constructor(engine: Engine, engineError: VarveError | undefined, signal: AbortSignal | undefined) {
+  constructor(engine: Engine, signal: AbortSignal | undefined) {
     this.#engine = engine;
-    this.engineError = engineError;
     this.#context = new LogContext(engine);
     const aborted = () => this.#aborted(signal!);
     signal?.addEventListener("abort", aborted, { once: true });
@@ -65,6 +60,16 @@ export class VarveLog {
   /** For `listen` of varve/wire. @internal */
   get [ENGINE](): Engine {
     return this.#engine;
+  }
+
+  /** Which engine runs. */
+  get engine(): "native" | "ts" {
+    return this.#engine.engineName;
+  }
+
+  /** Why it is not the native one, where `engine: "auto"` left the choice. */
+  get engineError(): VarveError | undefined {
+    return this.#engine.engineError;
   }
 
   get path(): string {

@@ -1,5 +1,6 @@
 /** How a data directory is opened. */
 import { type Chance, type Clock, systemChance, systemClock } from "../storage/clock.ts";
+import { ENGINES, type EngineChoice } from "../storage/engine-choice.ts";
 import type { Files } from "../storage/files.ts";
 import type { Durability } from "./config.ts";
 import { type Identity, systemIdentity } from "./identity.ts";
@@ -35,14 +36,19 @@ export interface EngineOptions {
   offsetsTopicPartitions?: number;
   /** The address that others find in the lock. */
   address?: string;
+  /** "auto" when neither this nor VARVE_ENGINE says otherwise. */
+  engine?: EngineChoice;
+  /** The native module, or the path of its file. It is looked for when not given. */
+  nativeBinding?: string | object;
   files?: Files;
   clock?: Clock;
   chance?: Chance;
   identity?: Identity;
 }
 
-export type ResolvedEngineOptions = Required<Omit<EngineOptions, "maxBytes" | "address" | "files">> &
-  Pick<EngineOptions, "maxBytes" | "address" | "files">;
+type Optional = "maxBytes" | "address" | "engine" | "nativeBinding" | "files";
+
+export type ResolvedEngineOptions = Required<Omit<EngineOptions, Optional>> & Pick<EngineOptions, Optional>;
 
 const MAX_MS = 2 ** 31 - 1;
 const MAX_OFFSETS_PARTITIONS = 1000;
@@ -72,6 +78,11 @@ export const ENGINE_OPTIONS: OptionTable<EngineOptions> = {
   checkpointMs: integer(1, MAX_MS),
   offsetsTopicPartitions: integer(1, MAX_OFFSETS_PARTITIONS),
   address: text(),
+  engine: oneOf(...ENGINES),
+  nativeBinding: matching<string | object>(
+    "the native module, or the path of its file",
+    (value) => (typeof value === "string" && value !== "") || (typeof value === "object" && value !== null),
+  ),
   files: having<Files>("a file system", "open", "stat", "list", "rename"),
   clock: having<Clock>("a clock", "now", "monotonic", "schedule"),
   chance: matching<Chance>("a function that gives random bytes", (value) => typeof value === "function"),

@@ -7,6 +7,7 @@
 import { VarveError } from "../errors.ts";
 import type { Chance, Clock } from "../storage/clock.ts";
 import { DiskFiles } from "../storage/disk-files.ts";
+import { chooseEngine } from "../storage/engine-choice.ts";
 import type { Files } from "../storage/files.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { absolutePath } from "../storage/paths.ts";
@@ -14,7 +15,7 @@ import { backUp } from "./backup.ts";
 import { closeDirectory } from "./closing.ts";
 import type { Durability, TopicOptions } from "./config.ts";
 import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
-import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
+import { type EngineOptions, type Logger, type ResolvedEngineOptions, resolveEngineOptions } from "./engine-options.ts";
 import { GroupCoordinator } from "./groups/coordinator.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
@@ -35,6 +36,8 @@ export const ENGINE = Symbol.for("varve.engine");
 export class Engine {
   /** As it was given to `open`, made absolute; ":memory:" stays. */
   readonly path: string;
+  /** Why the native module does not run, where nobody had asked for TypeScript. */
+  readonly engineError: VarveError | undefined;
   /** Of the consumer groups, for members of this process and of the wire. */
   readonly coordinator: GroupCoordinator;
   readonly producerIds: ProducerIds;
@@ -51,15 +54,15 @@ export class Engine {
     const resolved = resolveEngineOptions(options);
     const isMemory = path === MEMORY;
     const folder = isMemory ? MEMORY_FOLDER : absolutePath(path);
-    const files =
-      resolved.files ?? (isMemory ? new MemoryFiles({ clock: resolved.clock }) : new DiskFiles({ root: folder }));
+    const { files, error } = filesOf(resolved, isMemory, folder);
     const dir = new DataDirectory(folder, files, resolved);
     await openDirectory(dir);
-    return new Engine(isMemory ? MEMORY : folder, dir);
+    return new Engine(isMemory ? MEMORY : folder, dir, error);
   }
 
-  private constructor(path: string, dir: DataDirectory) {
+  private constructor(path: string, dir: DataDirectory, engineError: VarveError | undefined) {
     this.path = path;
+    this.engineError = engineError;
     this.#dir = dir;
     this.coordinator = new GroupCoordinator({
       clock: dir.clock,
@@ -85,6 +88,10 @@ export class Engine {
 
   get readOnly(): boolean {
     return this.#dir.readOnly;
+  }
+  /** Which one runs. */
+  get engineName(): "native" | "ts" {
+    return this.#dir.files.native ? "native" : "ts";
   }
   get files(): Files {
     return this.#dir.files;
@@ -224,4 +231,29 @@ export class Engine {
     const { files } = this.#dir;
     return files instanceof MemoryFiles && this.path === MEMORY ? new DiskFiles() : files;
   }
+}
+
+/** Those that were given bring their engine with them. */
+function filesOf(
+  { engine, nativeBinding, clock, logger, files }: ResolvedEngineOptions,
+  isMemory: boolean,
+  folder: string,
+): { files: Files; error: VarveError | undefined } {
+  const { native = null, error } = chooseEngine(engine, nativeBinding);
+  if (error) warnOnce(logger, error);
+  if (files === undefined)
+    return { files: isMemory ? new MemoryFiles({ clock, native }) : new DiskFiles({ root: folder, native }), error };
+  if ((engine === "native" && !files.native) || (engine === "ts" && files.native)) {
+    throw new VarveError("VARVE_ENGINE_UNAVAILABLE", `the files given do not work with the engine "${engine}"`);
+  }
+  return { files, error: files.native ? undefined : error };
+}
+
+const warned = new WeakSet<Logger>();
+
+/** A program opens many logs, and the module is missing for all of them. */
+function warnOnce(logger: Logger, error: VarveError): void {
+  if (warned.has(logger)) return;
+  warned.add(logger);
+  logger.warn?.(`varve runs on TypeScript alone, which is slower: ${error.message}`);
 }

@@ -8,13 +8,14 @@
 import { VarveError } from "../errors.ts";
 import {
   CONTROL,
+  checksumBatch,
   HEADER_BYTES,
   LOG_APPEND_TIME,
   NO_PRODUCER_ID,
   NO_SEQUENCE,
-  sealBatch,
   type TimestampType,
   TRANSACTIONAL,
+  writeHeader,
 } from "./batch.ts";
 import { COMPRESSIONS, type Compression, compress } from "./compression.ts";
 import { MAX_BYTES_PER_UNIT, putLength, sizeOfHeaders, writeField, writeHeaders } from "./field-writer.ts";
@@ -31,6 +32,8 @@ export interface SealOptions {
   baseSequence?: number;
   isTransactional?: boolean;
   isControl?: boolean;
+  /** False leaves it to the append, which can do it in passing. True when not given. */
+  checksum?: boolean;
 }
 
 /** A batch ready to be placed: bytes[start, end), with what the log needs to know about it. */
@@ -40,6 +43,8 @@ export interface SealedBatch {
   end: number;
   recordCount: number;
   maxTimestamp: number;
+  /** The header has no checksum yet: the append puts it there. */
+  lacksChecksum?: boolean;
 }
 
 /** The longest that a record's length, attributes, deltas and two field lengths can be; without the length, what they mostly are. */
@@ -118,7 +123,7 @@ export class BatchBuilder {
       bytes = new Uint8Array(end);
       bytes.set(packed, HEADER_BYTES);
     }
-    sealBatch(bytes, 0, end, {
+    writeHeader(bytes, 0, end, {
       attributes:
         COMPRESSIONS.indexOf(compression) |
         (isAppendTime ? LOG_APPEND_TIME : 0) |
@@ -132,7 +137,9 @@ export class BatchBuilder {
       baseSequence: options.baseSequence ?? NO_SEQUENCE,
       recordCount: this.recordCount,
     });
-    return { bytes, start: 0, end, recordCount: this.recordCount, maxTimestamp };
+    const lacksChecksum = options.checksum === false;
+    if (!lacksChecksum) checksumBatch(bytes, 0, end, undefined);
+    return { bytes, start: 0, end, recordCount: this.recordCount, maxTimestamp, lacksChecksum };
   }
 
   reset(): void {

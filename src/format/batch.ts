@@ -20,6 +20,7 @@
  * so a flipped bit in them must be found by structure: see storage/structure.ts.
  */
 import { VarveError } from "../errors.ts";
+import type { Native } from "../native.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
@@ -179,6 +180,12 @@ export interface BatchFields {
 
 /** Writes the header in front of the records that end at `end`, and its checksum. Base offset and epoch come at the append. */
 export function sealBatch(bytes: Uint8Array, at: number, end: number, fields: BatchFields): void {
+  writeHeader(bytes, at, end, fields);
+  checksumBatch(bytes, at, end, undefined);
+}
+
+/** The header but for what comes at the append: base offset, epoch and checksum. */
+export function writeHeader(bytes: Uint8Array, at: number, end: number, fields: BatchFields): void {
   writeInt32(bytes, at + BATCH_LENGTH, end - at - LOG_OVERHEAD);
   bytes[at + MAGIC] = 2;
   writeInt16(bytes, at + ATTRIBUTES, fields.attributes);
@@ -189,7 +196,15 @@ export function sealBatch(bytes: Uint8Array, at: number, end: number, fields: Ba
   writeInt16(bytes, at + PRODUCER_EPOCH, fields.producerEpoch);
   writeInt32(bytes, at + BASE_SEQUENCE, fields.baseSequence);
   writeInt32(bytes, at + RECORD_COUNT, fields.recordCount);
-  writeInt32(bytes, at + CRC, crc32c(bytes, at + ATTRIBUTES, end));
+}
+
+/** Below this the call costs more than it saves. */
+const FEWEST_NATIVE_BYTES = 512;
+
+/** Puts the checksum into the header of the batch that ends at `end`. */
+export function checksumBatch(bytes: Uint8Array, at: number, end: number, native: Native | undefined): void {
+  if (native !== undefined && end - at >= FEWEST_NATIVE_BYTES) native.seal(bytes, at, end);
+  else writeInt32(bytes, at + CRC, crc32c(bytes, at + ATTRIBUTES, end));
 }
 
 /** The two fields that an append decides. The checksum does not cover them. */

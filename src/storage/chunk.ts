@@ -16,6 +16,9 @@ export interface Chunk {
   problem: string | undefined;
 }
 
+/** What `readBatches` says: read at once, so one is enough. */
+const verdict = new Int32Array(1);
+
 /**
  * The batches from `position` on that lie before `end`, about `maxBytes` of them but at least one. Each chunk has a buffer
  * of its own: a record stays valid as long as somebody holds it. Where there is no batch there is a problem: whoever reads
@@ -24,7 +27,7 @@ export interface Chunk {
 export function readChunk(file: File, position: number, end: number, maxBytes: number): Chunk {
   const want = Math.min(Math.max(maxBytes, HEADER_BYTES), end - position);
   let bytes = new Uint8Array(new ArrayBuffer(want));
-  let available = file.read(bytes, 0, want, position);
+  let available = file.readBatches(bytes, want, position, verdict);
   const isCut = available < want;
   const first = sizeOfBatch(bytes, available);
   if (first > available && position + first <= end && !isCut) {
@@ -32,8 +35,9 @@ export function readChunk(file: File, position: number, end: number, maxBytes: n
     whole.set(bytes.subarray(0, available));
     available += file.read(whole, available, first - available, position + available);
     bytes = whole;
+    verdict[0] = file.native?.goodBatches(whole, 0, available) ?? 0;
   }
-  const chunk = parseChunk(bytes, available, position, position + available >= end || isCut);
+  const chunk = parseChunk(bytes, available, verdict[0], position, position + available >= end || isCut);
   // The file is shorter than it was when its size was taken.
   if (isCut) chunk.problem ??= "short";
   return chunk;
@@ -44,11 +48,12 @@ export function readBatchAt(file: File, position: number, end: number): Batch | 
   return readChunk(file, position, end, HEADER_BYTES).batches[0];
 }
 
-function parseChunk(bytes: Uint8Array, available: number, position: number, isLast: boolean): Chunk {
+/** `good` is how far the batches are known to be good already. */
+function parseChunk(bytes: Uint8Array, available: number, good: number, position: number, isLast: boolean): Chunk {
   const batches: Batch[] = [];
   let at = 0;
   while (at < available) {
-    const problem = batchProblem(bytes, at, available);
+    const problem = at < good ? undefined : batchProblem(bytes, at, available);
     if (problem === "short" && !isLast && at > 0) break;
     if (problem !== undefined) return { batches, next: position + at, problem };
     const batch = new Batch(bytes, at);

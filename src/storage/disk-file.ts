@@ -7,7 +7,10 @@
  * path while the descriptor was gone, the next call fails instead of going to that one.
  */
 import { constants, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
+import { getSystemErrorMap } from "node:util";
 import { hasCode, type VarveError } from "../errors.ts";
+import type { Native } from "../native.ts";
+import { readAndCheck, sealAndWrite } from "./batch-io.ts";
 import { closeQuietly, type Descriptors, type Holder } from "./descriptors.ts";
 import type { File } from "./files.ts";
 import { closedError, foundError, readOnlyError, systemError } from "./system-error.ts";
@@ -19,6 +22,7 @@ export const NO_FOLLOW: number | undefined = constants.O_NOFOLLOW;
 
 export class DiskFile implements File, Holder {
   readonly path: string;
+  readonly native: Native | undefined;
   readonly #descriptors: Descriptors;
   readonly #guard: () => void;
   readonly #writable: boolean;
@@ -37,8 +41,15 @@ export class DiskFile implements File, Holder {
   lastUse = 0;
 
   /** `guard` throws when the path leads through a link; it is asked before each opening. */
-  constructor(path: string, writable: boolean, descriptors: Descriptors, guard: () => void) {
+  constructor(
+    path: string,
+    writable: boolean,
+    descriptors: Descriptors,
+    guard: () => void,
+    native: Native | undefined,
+  ) {
     this.path = path;
+    this.native = native;
     this.#writable = writable;
     this.#descriptors = descriptors;
     this.#guard = guard;
@@ -96,6 +107,27 @@ export class DiskFile implements File, Holder {
       throw systemError("write", this.path, error);
     }
     if (done < length) throw foundError("write", this.path, "ENOSPC");
+  }
+
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
+    const { native } = this;
+    if (native?.writeSealed === undefined) {
+      sealAndWrite(this, from, at, length, position);
+      return;
+    }
+    const descriptor = this.#useForWriting();
+    this.#written++;
+    const count = native.writeSealed(descriptor, from, at, length, position);
+    if (count < 0) throw systemError("write", this.path, numberedError(count));
+    if (count < length) throw foundError("write", this.path, "ENOSPC");
+  }
+
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    const { native } = this;
+    if (native?.readBatches === undefined) return readAndCheck(this, into, length, position, verdict);
+    const count = native.readBatches(this.#use(), into, length, position, verdict);
+    if (count < 0) throw systemError("read", this.path, numberedError(count));
+    return count;
   }
 
   truncate(size: number): void {
@@ -230,4 +262,10 @@ export class DiskFile implements File, Holder {
     closeQuietly(this.#descriptor);
     this.#descriptor = -1;
   }
+}
+
+/** The error that Node would have made of the system's number, which the native module gives as it is, negative. */
+function numberedError(errno: number): Error {
+  const [code, words] = getSystemErrorMap().get(errno) ?? ["EIO", `the system's error ${-errno}`];
+  return Object.assign(new Error(`${code}: ${words}`), { code, errno });
 }

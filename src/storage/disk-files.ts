@@ -23,8 +23,10 @@ import {
   type Stats,
   unlinkSync,
 } from "node:fs";
+import type { Native } from "../native.ts";
 import { closeQuietly, Descriptors } from "./descriptors.ts";
 import { DiskFile, FILE_MODE, NO_FOLLOW } from "./disk-file.ts";
+import { defaultNative } from "./engine-choice.ts";
 import type { File, FileInfo, Files, OpenMode } from "./files.ts";
 import { foundError, hasErrno, systemError } from "./system-error.ts";
 
@@ -36,14 +38,18 @@ export interface DiskFilesOptions {
   root?: string;
   /** The most descriptors that stay open between calls. */
   maxDescriptors?: number;
+  /** As the environment has it when not given; null for none. */
+  native?: Native | null;
 }
 
 export class DiskFiles implements Files {
+  readonly native: Native | undefined;
   readonly #root: string | undefined;
   readonly #descriptors: Descriptors;
 
   constructor(options: DiskFilesOptions = {}) {
     this.#root = options.root === undefined ? undefined : `${options.root.replace(/\/+$/, "")}/`;
+    this.native = options.native === undefined ? defaultNative() : (options.native ?? undefined);
     this.#descriptors = new Descriptors(options.maxDescriptors ?? DEFAULT_MAX_DESCRIPTORS);
   }
 
@@ -54,7 +60,7 @@ export class DiskFiles implements Files {
 
   open(path: string, mode: OpenMode): File {
     const info = mode === "create" ? undefined : this.stat(path);
-    const file = new DiskFile(path, mode !== "read", this.#descriptors, () => this.#guard(path));
+    const file = new DiskFile(path, mode !== "read", this.#descriptors, () => this.#guard(path), this.native);
     if (info) mustBeFile("open", path, info);
     else if (mode === "read") throw foundError("open", path, "ENOENT");
     else file.create();

@@ -5,6 +5,7 @@
  * and fault injection see every write, sync, rename, truncate and delete. Calls are synchronous except the two kinds of
  * sync, which may take long. Every failure is a VarveError with the system's error as its cause.
  */
+import type { Native } from "../native.ts";
 
 export interface FileInfo {
   size: number;
@@ -16,6 +17,8 @@ export interface FileInfo {
 export type OpenMode = "read" | "write" | "create";
 
 export interface Files {
+  /** The native module that works on these files and what is in them; undefined where TypeScript does it all. */
+  readonly native: Native | undefined;
   open(path: string, mode: OpenMode): File;
   /** What lies at the path, links not followed; undefined when nothing does. */
   stat(path: string): FileInfo | undefined;
@@ -40,11 +43,20 @@ export interface Files {
 
 export interface File {
   readonly path: string;
+  /** That of its Files. */
+  readonly native: Native | undefined;
   size(): number;
   /** Reads up to `length` bytes at `position` into `into` at `at`; returns how many (fewer only at the end of the file). */
   read(into: Uint8Array, at: number, length: number, position: number): number;
   /** Writes exactly `length` bytes of `from`, starting at `at`, to `position`; a short write is an error. */
   write(from: Uint8Array, at: number, length: number, position: number): void;
+  /** The same for a batch, whose checksum is put into its header just before. */
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void;
+  /**
+   * Reads up to `length` bytes at `position` to the start of `into`; returns how many. `verdict[0]` says how far from the start
+   * they are known to be whole batches with nothing wrong in them: what lies behind is the caller's to check, also all of it.
+   */
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number;
   truncate(size: number): void;
   /** fdatasync off the event loop. Covers the writes that returned before the call. */
   sync(): Promise<void>;

@@ -101,7 +101,7 @@ export class Log {
   /** Gives the batch its offsets and writes it. Returns its base offset. */
   append(batch: SealedBatch): number {
     this.#checkWritable();
-    const { bytes, start, end, recordCount, maxTimestamp } = batch;
+    const { bytes, start, end, recordCount } = batch;
     const state = this.#state;
     const size = end - start;
     if (size > state.config.maxMessageBytes) throw this.#tooLarge(size);
@@ -111,7 +111,7 @@ export class Log {
     const segment = this.#segmentFor(size, lastOffset);
     if (segment.size === 0) beginSegment(this.#state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
-    segment.append(bytes, start, size, lastOffset, maxTimestamp, state.config.indexIntervalBytes);
+    segment.append(batch, lastOffset, state.config.indexIntervalBytes);
     this.#sync.touch(segment);
     state.endOffset = lastOffset + 1;
     // A producer id of −1 begins with a set bit; other ids are never negative.

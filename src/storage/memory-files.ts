@@ -4,7 +4,10 @@
  * Behaves as DiskFiles does, down to the codes and the causes of its errors; test/storage/files-suite.ts holds both to
  * that. Nothing is ever lost, so syncs do nothing. An open file stays readable when its name goes, as on a Unix system.
  */
+import type { Native } from "../native.ts";
+import { readAndCheck, sealAndWrite } from "./batch-io.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { defaultNative } from "./engine-choice.ts";
 import type { File, FileInfo, Files, OpenMode } from "./files.ts";
 import { MemoryContent } from "./memory-content.ts";
 import { closedError, foundError, readOnlyError } from "./system-error.ts";
@@ -32,18 +35,22 @@ export interface MemoryFilesOptions {
   clock?: Pick<Clock, "now">;
   /** The tree to start from, which then belongs to the new object. Without it there is only the empty folder "/". */
   root?: MemoryFolderNode;
+  /** As the environment has it when not given; null for none. */
+  native?: Native | null;
 }
 
 /** As on the usual file systems. */
 const MAX_NAME_BYTES = 255;
 
 export class MemoryFiles implements Files {
+  readonly native: Native | undefined;
   readonly root: MemoryFolderNode;
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
   #used = 0;
 
   constructor(options: MemoryFilesOptions = {}) {
+    this.native = options.native === undefined ? defaultNative() : (options.native ?? undefined);
     this.#capacity = options.capacity ?? Number.POSITIVE_INFINITY;
     this.#clock = options.clock ?? systemClock;
     this.root = options.root ?? this.#emptyFolder();
@@ -57,7 +64,8 @@ export class MemoryFiles implements Files {
 
   /** An independent copy. Cheap: contents are shared until one side writes. */
   clone(clock: Pick<Clock, "now"> = this.#clock): MemoryFiles {
-    return new MemoryFiles({ capacity: this.#capacity, clock, root: cloneFolder(this.root, new Map()) });
+    const root = cloneFolder(this.root, new Map());
+    return new MemoryFiles({ capacity: this.#capacity, clock, root, native: this.native ?? null });
   }
 
   /** What lies at the path. */
@@ -229,6 +237,10 @@ class MemoryFile implements File {
     this.#files = files;
   }
 
+  get native(): Native | undefined {
+    return this.#files.native;
+  }
+
   size(): number {
     return this.#use().size;
   }
@@ -246,6 +258,14 @@ class MemoryFile implements File {
     if (fits > 0) content.write(from, at, fits, position);
     else this.#files.take(this.#node, -taken);
     if (taken < grows) throw foundError("write", this.path, "ENOSPC");
+  }
+
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
+    sealAndWrite(this, from, at, length, position);
+  }
+
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    return readAndCheck(this, into, length, position, verdict);
   }
 
   truncate(size: number): void {

@@ -10,6 +10,7 @@
  */
 import { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
+import type { SealedBatch } from "../format/batch-builder.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import * as timeIndex from "../format/time-index.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
@@ -70,17 +71,13 @@ export class Segment {
   }
 
   /** Writes a placed batch behind the last one. When that fails, no byte of it stays. */
-  append(
-    bytes: Uint8Array,
-    at: number,
-    size: number,
-    lastOffset: number,
-    maxTimestamp: number,
-    interval: number,
-  ): void {
+  append(batch: SealedBatch, lastOffset: number, interval: number): void {
+    const { bytes, start, end, maxTimestamp } = batch;
+    const size = end - start;
     this.trim();
     try {
-      this.log.write(bytes, at, size, this.size);
+      if (batch.lacksChecksum) this.log.writeSealed(bytes, start, size, this.size);
+      else this.log.write(bytes, start, size, this.size);
     } catch (error) {
       this.#hasTail = true;
       try {

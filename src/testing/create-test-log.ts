@@ -16,6 +16,7 @@
  */
 import { type OpenOptions, openAs } from "../client/open.ts";
 import { VarveLog } from "../client/varve-log.ts";
+import { chooseEngine } from "../storage/engine-choice.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { TestClock } from "./clock.ts";
 import { FaultyFiles } from "./faults.ts";
@@ -83,7 +84,8 @@ export class TestLog extends VarveLog {
 export function createTestLog(options: TestLogOptions = {}): Promise<TestLog> {
   const { now, capacity, failOnLeaks = false, ...rest } = options;
   const clock = new TestClock({ now });
-  const faults = new FaultyFiles(new MemoryFiles({ clock, capacity }));
+  const { native = null } = chooseEngine(options.engine, options.nativeBinding);
+  const faults = new FaultyFiles(new MemoryFiles({ clock, capacity, native }));
   return openIn({ clock, faults, failOnLeaks, options: { ...rest, surroundings: { files: faults, clock } } });
 }
 

@@ -12,6 +12,7 @@
  * may succeed, and then says nothing about the writes before: who trusts it has the bug that a test looks for.
  */
 import { type ErrorCode, VarveError } from "../errors.ts";
+import { readAndCheck, sealAndWrite } from "../storage/batch-io.ts";
 import type { File, FileInfo, Files, OpenMode } from "../storage/files.ts";
 
 /** "read" is that of a part and of a whole file; "sync" is sync and syncNow; "remove" is that of files and folders. */
@@ -73,6 +74,10 @@ export class FaultyFiles implements Files {
 
   constructor(files: Files) {
     this.#files = files;
+  }
+
+  get native(): Files["native"] {
+    return this.#files.native;
   }
 
   /** Adds a rule. Of several that match a call, the oldest that fails it decides. Returns the call that takes it back. */
@@ -238,6 +243,10 @@ class FaultyFile implements File {
     return this.#file.path;
   }
 
+  get native(): Files["native"] {
+    return this.#file.native;
+  }
+
   size(): number {
     return this.#file.size();
   }
@@ -252,6 +261,14 @@ class FaultyFile implements File {
     const keep = failure ? failure.keep : length;
     if (!failure || keep > 0) this.#file.write(from, at, keep, position);
     if (failure) throw failure.error;
+  }
+
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
+    sealAndWrite(this, from, at, length, position);
+  }
+
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    return readAndCheck(this, into, length, position, verdict);
   }
 
   truncate(size: number): void {

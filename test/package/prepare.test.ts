@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   utimesSync,
@@ -35,8 +36,7 @@ beforeEach(() => {
     'const fs = require("node:fs"); fs.appendFileSync("steps", "build\\n"); fs.mkdirSync("dist");',
   );
   write("node_modules/tsup/package.json", "{}");
-  write("bin/npm", '#!/bin/sh\necho "$1" >> steps\n');
-  chmodSync(join(folder, "bin/npm"), 0o755);
+  script("npm", 'echo "$1" >> steps');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -82,6 +82,53 @@ describe.skipIf(process.platform === "win32")("prepare", () => {
     expect(prepare().steps).toEqual(["ci"]);
   });
 
+  describe("with a native module to build", () => {
+    const module = () => readdirSync(join(folder, "prebuilds")).map((name) => join("prebuilds", name, "varve.node"))[0];
+
+    beforeEach(() => {
+      for (const name of ["native/Cargo.toml", "native/Cargo.lock", "native/build.rs", "native/src/lib.rs"])
+        write(name, "");
+      // A cargo that knows --version, and takes the library's name from nowhere: all three are written.
+      script(
+        "cargo",
+        '[ "$1" = --version ] && exit; echo cargo >> steps; mkdir -p native/target/release; cd native/target/release; ' +
+          "echo built | tee libvarve_native.so libvarve_native.dylib >/dev/null",
+      );
+      rmSync(join(folder, "prebuilds"), { recursive: true, force: true });
+    });
+
+    it("builds it, and again after a change of its sources only", () => {
+      expect(prepare()).toEqual({ code: 0, steps: ["build", "cargo"], lines: 2 });
+      expect(readFileSync(join(folder, module()), "utf8")).toBe("built\n");
+      expect(prepare().steps).toEqual([]);
+      write("native/src/lib.rs", "// more");
+      expect(prepare().steps).toEqual(["cargo"]);
+      rmSync(join(folder, module()));
+      expect(prepare().steps).toEqual(["cargo"]);
+    });
+
+    it("goes on without it, in one line, where there is no cargo", () => {
+      script("cargo", "exit 127");
+      expect(prepare()).toEqual({ code: 0, steps: ["build"], lines: 2 });
+      expect(prepare()).toEqual({ code: 0, steps: [], lines: 1 });
+      expect(existsSync(join(folder, "prebuilds"))).toBe(false);
+    });
+
+    it("goes on without it, and says why, where cargo fails", () => {
+      script("cargo", '[ "$1" = --version ] || { echo "error: no linker" >&2; exit 101; }');
+      prepare();
+      const { status, stderr } = spawnSync(process.execPath, [".ci/prepare.mjs"], {
+        cwd: folder,
+        encoding: "utf8",
+        env: environment(),
+      });
+      expect(status).toBe(0);
+      expect(stderr).toBe(
+        "building the native module (cargo build) … failed: going on without it, in TypeScript\nerror: no linker\n",
+      );
+    });
+  });
+
   it("says why a step failed, passes on its exit code, and leaves nothing that looks built", () => {
     write("node_modules/tsup/dist/cli-default.js", 'console.error("no such entry"); process.exit(3);');
     const { status, stderr } = spawnSync(process.execPath, [".ci/prepare.mjs"], { cwd: folder, encoding: "utf8" });
@@ -94,7 +141,7 @@ describe.skipIf(process.platform === "win32")("prepare", () => {
 /** Runs it from another folder, without stdin; gives the steps that it took and how many lines it talked. */
 function prepare(...args: string[]): { code: number | null; steps: string[]; lines: number } {
   rmSync(join(folder, "steps"), { force: true });
-  const env = { ...process.env, PATH: join(folder, "bin") + delimiter + process.env.PATH };
+  const env = environment();
   const run = spawnSync(process.execPath, [join(folder, ".ci/prepare.mjs"), ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
@@ -103,6 +150,16 @@ function prepare(...args: string[]): { code: number | null; steps: string[]; lin
   const steps = existsSync(join(folder, "steps")) ? readFileSync(join(folder, "steps"), "utf8").trim().split("\n") : [];
   expect(run.stdout).toBe("");
   return { code: run.status, steps, lines: run.stderr.split("\n").length - 1 };
+}
+
+/** A command that is found first. */
+function script(name: string, text: string): void {
+  write(`bin/${name}`, `#!/bin/sh\n${text}\n`);
+  chmodSync(join(folder, "bin", name), 0o755);
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, CARGO_TARGET_DIR: undefined, PATH: join(folder, "bin") + delimiter + process.env.PATH };
 }
 
 function write(name: string, text: string): void {

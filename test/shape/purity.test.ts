@@ -54,6 +54,7 @@ const rules: Rule[] = [
       "storage/descriptors.ts": "its descriptors",
       "wire/stale-socket.ts": "a socket's file, which is no part of a data directory either",
       "engine/identity.ts": "reads /proc, which is no part of a data directory",
+      "native.ts": "looks for the module, which is no part of a data directory either",
       "cli/": theCommand,
     },
   },

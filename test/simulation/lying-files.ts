@@ -17,14 +17,21 @@ export class LyingFiles implements Files {
     this.#lies = lies;
   }
 
+  get native(): Files["native"] {
+    return this.#files.native;
+  }
+
   open(path: string, mode: OpenMode): File {
     const file = this.#files.open(path, mode);
     const isTrue = () => this.#lies.syncsFile?.(path) ?? true;
     return {
       path,
+      native: file.native,
       size: () => file.size(),
       read: (...range) => file.read(...range),
       write: (...range) => file.write(...range),
+      writeSealed: (...range) => file.writeSealed(...range),
+      readBatches: (...range) => file.readBatches(...range),
       truncate: (size) => file.truncate(size),
       sync: async () => (isTrue() ? file.sync() : undefined),
       syncNow: () => (isTrue() ? file.syncNow() : undefined),

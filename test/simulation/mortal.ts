@@ -5,6 +5,7 @@
  * under way goes on. Those who wait for it wait for ever, as they would for a dead process.
  */
 import type { Identity } from "../../src/engine/identity.ts";
+import { readAndCheck, sealAndWrite } from "../../src/storage/batch-io.ts";
 import type { Chance, Clock } from "../../src/storage/clock.ts";
 import type { File, FileInfo, Files, OpenMode } from "../../src/storage/files.ts";
 import type { Random } from "./random.ts";
@@ -38,6 +39,10 @@ export class Mortal implements Files, Clock {
       processStart: (other) => (other === pid ? start : undefined),
       isAlive: (other) => other === pid && !this.isDead,
     };
+  }
+
+  get native(): Files["native"] {
+    return this.#files.native;
   }
 
   kill(): void {
@@ -146,6 +151,10 @@ class MortalFile implements File {
     return this.#file.path;
   }
 
+  get native(): Files["native"] {
+    return this.#file.native;
+  }
+
   size(): number {
     this.#process.mustLive();
     return this.#file.size();
@@ -159,6 +168,14 @@ class MortalFile implements File {
   write(from: Uint8Array, at: number, length: number, position: number): void {
     this.#process.mustLive();
     this.#file.write(from, at, length, position);
+  }
+
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
+    sealAndWrite(this, from, at, length, position);
+  }
+
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    return readAndCheck(this, into, length, position, verdict);
   }
 
   truncate(size: number): void {

@@ -6,6 +6,7 @@
  * while it runs. The rules of Files that a disk here and there forgives are enforced: what is renamed or removed may not
  * be open.
  */
+import { readAndCheck, sealAndWrite } from "../../src/storage/batch-io.ts";
 import type { Clock } from "../../src/storage/clock.ts";
 import type { File, FileInfo, Files, OpenMode } from "../../src/storage/files.ts";
 import { MemoryFiles, type MemoryNode } from "../../src/storage/memory-files.ts";
@@ -36,6 +37,10 @@ export class RecordingFiles implements Files {
     this.#failSync = options.failSync ?? (() => false);
     this.#memory = (options.base ?? new MemoryFiles()).clone(options.clock);
     this.journal = { start: this.#startState(), startMs: this.#clock.now(), entries: [] };
+  }
+
+  get native(): Files["native"] {
+    return this.#memory.native;
   }
 
   /** Notes that the workload was promised something: what an image is checked against. */
@@ -217,6 +222,10 @@ class RecordedFile implements File {
     return this.#file.path;
   }
 
+  get native(): Files["native"] {
+    return this.#file.native;
+  }
+
   size(): number {
     return this.#file.size();
   }
@@ -230,6 +239,14 @@ class RecordedFile implements File {
     // A Buffer's own `slice` would not copy.
     const bytes = new Uint8Array(from.subarray(at, at + length));
     if (length > 0) this.#files.written(this.#node, this.path, position, bytes);
+  }
+
+  writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
+    sealAndWrite(this, from, at, length, position);
+  }
+
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    return readAndCheck(this, into, length, position, verdict);
   }
 
   truncate(size: number): void {

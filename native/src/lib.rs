@@ -1,0 +1,103 @@
+//! Every function that JavaScript can call, and nothing else: the work is done in one file per muscle.
+//!
+//! All of them are dumb. They take numbers and buffers that JavaScript owns, check the ranges, and answer with a number; what
+//! an answer means is decided in TypeScript. None keeps a reference to a buffer past its call, none starts a thread.
+//!
+//! A file is a descriptor that Node has opened. Such a function answers with a count, or with the negative error number of
+//! the system: storage/native-disk.ts makes the error of it. A range outside its buffer is a mistake in the caller, and throws.
+
+mod batches;
+mod bytes;
+mod crc;
+#[cfg(unix)]
+mod files;
+mod records;
+
+use bytes::{range, range_mut};
+use napi::Result;
+use napi_derive::napi;
+
+/// A buffer that is written to. Two of one call must not overlap: src/native.ts makes them apart.
+type Out<'a, T> = &'a mut [T];
+
+/// Raised whenever a function changes: src/native.ts takes a module of the same number only.
+const ABI: u32 = 1;
+
+#[napi(catch_unwind)]
+pub fn abi() -> u32 {
+    ABI
+}
+
+/// CRC32C of bytes[start, end).
+#[napi(catch_unwind, js_name = "crc32c")]
+pub fn crc32c(bytes: &[u8], start: u32, end: u32) -> Result<u32> {
+    Ok(crc::crc32c(range(bytes, start, end)?))
+}
+
+/// Where the run of whole, good batches that begins at `at` ends, at `end` at the latest.
+#[napi(catch_unwind)]
+pub fn good_batches(bytes: &[u8], at: u32, end: u32) -> Result<u32> {
+    Ok(at + batches::good_batches(range(bytes, at, end)?) as u32)
+}
+
+/// Puts the checksum into the header of the batch bytes[at, end).
+#[napi(catch_unwind)]
+pub fn seal(bytes: Out<'_, u8>, at: u32, end: u32) -> Result<()> {
+    batches::seal(range_mut(bytes, at, end)?);
+    Ok(())
+}
+
+/// Tables the `count` records in bytes[start, end) as format/record.ts does; false when something is wrong with one.
+#[napi(catch_unwind)]
+pub fn table_records(
+    bytes: &[u8],
+    start: u32,
+    end: u32,
+    count: u32,
+    rows: Out<'_, i32>,
+    deltas: Out<'_, f64>,
+) -> Result<bool> {
+    let records = range(bytes, start, end)?;
+    Ok(records::table(records, start as i32, count as usize, rows, deltas).is_some())
+}
+
+/// Writes bytes[at, at + length) to `position`: the count is smaller only when the system takes no more.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn write(descriptor: i32, bytes: &[u8], at: u32, length: u32, position: f64) -> Result<f64> {
+    Ok(files::write(descriptor, range(bytes, at, at.saturating_add(length))?, position as u64))
+}
+
+/// `seal` and `write` in one call.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn write_sealed(descriptor: i32, bytes: Out<'_, u8>, at: u32, length: u32, position: f64) -> Result<f64> {
+    let batch = range_mut(bytes, at, at.saturating_add(length))?;
+    batches::seal(batch);
+    Ok(files::write(descriptor, batch, position as u64))
+}
+
+/// Reads into[at, at + length) from `position`: the count is smaller only at the end of the file.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn read(descriptor: i32, into: Out<'_, u8>, at: u32, length: u32, position: f64) -> Result<f64> {
+    Ok(files::read(descriptor, range_mut(into, at, at.saturating_add(length))?, position as u64))
+}
+
+/// `read` to the start of `into`; verdict[0] then says how far it is good batches.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn read_batches(
+    descriptor: i32,
+    into: Out<'_, u8>,
+    length: u32,
+    position: f64,
+    verdict: Out<'_, i32>,
+) -> Result<f64> {
+    let chunk = range_mut(into, 0, length)?;
+    let count = files::read(descriptor, chunk, position as u64);
+    if count >= 0.0 {
+        *verdict.first_mut().ok_or_else(bytes::out_of_range)? = batches::good_batches(&chunk[..count as usize]) as i32;
+    }
+    Ok(count)
+}

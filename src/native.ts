@@ -1,0 +1,151 @@
+/**
+ * Finds and loads the native module, or says why there is none: `prebuilds/<system>/varve.node`, one file for each system, for
+ * every Node from 20 on, for Bun and for Deno.
+ *
+ * Everything it can do has a twin in TypeScript, so nothing here is fatal. A module is only taken when it was built from the
+ * sources that this file knows (`abi`). It is loaded by `process.dlopen`, which no bundler tries to resolve, and looked for
+ * at run time: beside this file, in the folders above it, and in the installed package. In an Electron app that is packed it lies
+ * in `app.asar.unpacked`, where the system can open it.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { VarveError } from "./errors.ts";
+
+/** The number of this interface; native/src/lib.rs has the same. */
+const ABI = 1;
+
+/**
+ * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
+ * and answer with a count, or with the negative error number of the system.
+ */
+export interface Native {
+  abi(): number;
+  /** CRC32C. */
+  crc32c(bytes: Uint8Array, start: number, end: number): number;
+  /** Where the run of whole, good batches that begins at `at` ends. */
+  goodBatches(bytes: Uint8Array, at: number, end: number): number;
+  /** Puts the checksum into the header of a batch. */
+  seal(bytes: Uint8Array, at: number, end: number): void;
+  /** See format/record.ts. False when a record is not as it should be, or in doubt. */
+  tableRecords(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    count: number,
+    rows: Int32Array,
+    timestampDeltas: Float64Array,
+  ): boolean;
+  write?(descriptor: number, from: Uint8Array, at: number, length: number, position: number): number;
+  /** `seal` and `write`. */
+  writeSealed?(descriptor: number, from: Uint8Array, at: number, length: number, position: number): number;
+  read?(descriptor: number, into: Uint8Array, at: number, length: number, position: number): number;
+  /** Reads to the start of `into`; `verdict[0]` then says how far it is good batches. */
+  readBatches?(descriptor: number, into: Uint8Array, length: number, position: number, verdict: Int32Array): number;
+}
+
+/** One of the two. */
+export interface LoadedNative {
+  native: Native | undefined;
+  error: VarveError | undefined;
+}
+
+/** The module itself, or the path of its file. */
+export type NativeBinding = string | object;
+
+const loaded = new Map<NativeBinding | undefined, LoadedNative>();
+
+/** Loads it once. Without `binding` it is looked for. */
+export function loadNative(binding?: NativeBinding): LoadedNative {
+  const known = loaded.get(binding);
+  if (known) return known;
+  let result: LoadedNative;
+  try {
+    result = { native: load(binding), error: undefined };
+  } catch (error) {
+    result = { native: undefined, error: error as VarveError };
+  }
+  loaded.set(binding, result);
+  return result;
+}
+
+/** "linux-x64-gnu", "darwin-arm64": where the file for this system lies. On Linux the first that loads is the right one. */
+export function prebuiltNames(platform: string = process.platform, arch: string = process.arch): string[] {
+  const name = `${platform}-${arch}`;
+  return platform === "linux" ? [`${name}-gnu`, `${name}-musl`] : [name];
+}
+
+/** Every path where the module may lie. */
+export function candidates(from = placeOfThisFile()): string[] {
+  const here = dirname(from);
+  const folders = [here, dirname(here), dirname(dirname(here))];
+  try {
+    folders.push(dirname(createRequire(pathToFileURL(from)).resolve("varve/package.json")));
+  } catch {
+    // Not installed as a package: this file is part of a bundle, or of a checkout.
+  }
+  const names = prebuiltNames();
+  const paths = folders.flatMap((folder) => names.map((name) => join(folder, "prebuilds", name, "varve.node")));
+  return [...new Set(paths.map(unpacked))];
+}
+
+/** The system cannot open a file inside an Electron archive: such files are unpacked beside it. */
+export function unpacked(path: string): string {
+  return path.replace(/([\\/][^\\/]+\.asar)(?=[\\/])/, "$1.unpacked");
+}
+
+function load(binding: NativeBinding | undefined): Native {
+  if (typeof binding === "object") return checked(binding, "the object given as nativeBinding");
+  if (typeof binding === "string") return loadFile(unpacked(binding));
+  const paths = candidates();
+  const found = paths.filter((path) => existsSync(path));
+  if (found.length === 0) throw notFound(paths);
+  for (const path of found.slice(0, -1)) {
+    try {
+      return loadFile(path);
+    } catch {
+      // Another libc's, perhaps: the error of the last one is told.
+    }
+  }
+  return loadFile(found[found.length - 1]);
+}
+
+function loadFile(path: string): Native {
+  const module = { exports: {} };
+  try {
+    process.dlopen(module, path);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw unavailable(`the native module ${path} cannot be loaded: ${message}`, path, cause);
+  }
+  return checked(module.exports, path);
+}
+
+function checked(exports: object, what: string): Native {
+  const native = exports as Native;
+  const abi = typeof native.abi === "function" ? native.abi() : undefined;
+  if (abi === ABI) return native;
+  const built =
+    abi === undefined ? "is no module of varve" : `was built for another version (${abi} instead of ${ABI})`;
+  throw unavailable(`${what} ${built}`, what);
+}
+
+function notFound(paths: readonly string[]): VarveError {
+  const message =
+    `there is no native module for ${prebuiltNames().join(" or ")}. The package brings it in its folder prebuilds/; in a ` +
+    "checkout `npm run build` builds it where cargo is installed; a bundle needs prebuilds/ beside it, or the option " +
+    `nativeBinding with the path of varve.node. Looked at: ${paths.join(", ")}`;
+  return unavailable(message, paths[0]);
+}
+
+function unavailable(message: string, file: string, cause?: unknown): VarveError {
+  return new VarveError("VARVE_ENGINE_UNAVAILABLE", message, { file, cause });
+}
+
+/** A bundler that makes CommonJS of this leaves no `import.meta.url`; then the program that runs must do. */
+function placeOfThisFile(): string {
+  // In one piece: the build replaces it in CommonJS.
+  const url = import.meta.url;
+  return url ? fileURLToPath(url) : (process.argv[1] ?? join(process.cwd(), "index.js"));
+}
