@@ -138,7 +138,7 @@ export class Fetcher {
     const { source } = this;
     if (source === undefined) return;
     this.source = undefined;
-    this.#pass(source.batch.nextOffset);
+    this.#pass(source.nextOffset);
   }
 
   #pass(offset: number): void {

@@ -25,38 +25,42 @@ const inspect = Symbol.for("nodejs.util.inspect.custom");
 export class RecordSource {
   readonly topic: string;
   readonly partition: number;
-  readonly batch: Batch;
   readonly bytes: Buffer;
   readonly rows: Int32Array;
   readonly timestampDeltas: Float64Array;
   readonly count: number;
   readonly baseOffset: number;
+  readonly nextOffset: number;
   readonly baseTimestamp: number;
+  /** That of every record, where the topic keeps the time of the append. */
+  readonly appendTimestamp: number | undefined;
+  readonly leaderEpoch: number;
+  /** What it keeps in memory: its share of the chunk, or what it was decompressed to. */
+  readonly sizeInBytes: number;
   readonly serde: Serde;
   readonly keyCodec: KeyCodec;
 
+  /** The batch's own bytes may be gone afterwards, unless the table lies in them. */
   constructor(topic: string, partition: number, batch: Batch, table: RecordTable, serde: Serde, keyCodec: KeyCodec) {
     const { bytes } = table;
     this.topic = topic;
     this.partition = partition;
-    this.batch = batch;
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.rows = table.rows;
     this.timestampDeltas = table.timestampDeltas;
     this.count = table.count;
     this.baseOffset = batch.baseOffset;
+    this.nextOffset = batch.nextOffset;
     this.baseTimestamp = batch.baseTimestamp;
+    this.appendTimestamp = batch.timestampType === "LogAppendTime" ? batch.maxTimestamp : undefined;
+    this.leaderEpoch = batch.leaderEpoch;
+    this.sizeInBytes = bytes === batch.bytes ? batch.sizeInBytes : bytes.length;
     this.serde = serde;
     this.keyCodec = keyCodec;
   }
 
   offsetOf(index: number): number {
     return this.baseOffset + this.rows[index * COLUMNS + OFFSET_DELTA];
-  }
-
-  /** What it keeps in memory: its share of the chunk, or what it was decompressed to. */
-  get sizeInBytes(): number {
-    return this.batch.compression === "none" ? this.batch.sizeInBytes : this.bytes.length;
   }
 
   /** The first record at or behind `offset`; `count` when all come before it. Offsets rise within a batch. */
@@ -100,11 +104,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Milliseconds since 1970: given by the producer, or that of the append, as `timestampType` says. */
   get timestamp(): number {
-    const { batch, baseTimestamp, timestampDeltas } = this.#source;
-    const timestamp =
-      batch.timestampType === "LogAppendTime"
-        ? batch.maxTimestamp
-        : baseTimestamp + timestampDeltas[this.#row / COLUMNS];
+    const { appendTimestamp, baseTimestamp, timestampDeltas } = this.#source;
+    const timestamp = appendTimestamp ?? baseTimestamp + timestampDeltas[this.#row / COLUMNS];
     if (Number.isSafeInteger(timestamp)) return timestamp;
     const { topic, partition } = this;
     throw new VarveError(
@@ -115,12 +116,12 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   }
 
   get timestampType(): TimestampType {
-    return this.#source.batch.timestampType;
+    return this.#source.appendTimestamp === undefined ? "CreateTime" : "LogAppendTime";
   }
 
   /** The leader epoch of the batch: it rises when the log was reopened after a crash. */
   get leaderEpoch(): number {
-    return this.#source.batch.leaderEpoch;
+    return this.#source.leaderEpoch;
   }
 
   /** As `keyCodec` says: a string (the default) or bytes; null when the record has no key. */

@@ -116,15 +116,15 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     const log = topic.partition(partition);
     if (!isOffset(offset))
       throw invalid(topic.name, `get: the offset is ${offset}; a whole number from 0 was expected`);
-    await log.ready();
+    if (!log.isReady) await log.ready();
     if (offset < log.startOffset || offset >= log.bound("read_committed", false)) return undefined;
-    const [batch] = log.read(offset, 1, offset + 1);
-    if (batch === undefined || batch.isControl || batch.baseOffset > offset) return undefined;
+    const batch = log.find(offset);
+    if (batch === undefined || batch.isControl) return undefined;
     if (batch.isTransactional && isAborted(batch, log.abortedTransactions(offset, offset + 1))) return undefined;
+    const table = batch.recordAt(offset, MAX_BATCH_BYTES);
+    if (table === undefined) return undefined;
     const serde = serdeFor(this.#context.codecOf(topic));
-    const source = new RecordSource(topic.name, partition, batch, batch.records(MAX_BATCH_BYTES), serde, "string");
-    const index = source.indexOf(offset);
-    return index < source.count && source.offsetOf(index) === offset ? new ConsumerRecord<V>(source, index) : undefined;
+    return new ConsumerRecord<V>(new RecordSource(topic.name, partition, batch, table, serde, "string"), 0);
   }
 
   /** Reads a range, and ends at the end offset seen at the call. Several partitions come one after the other in chunks. */

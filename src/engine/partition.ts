@@ -244,6 +244,11 @@ export class Partition {
     return this.#opened().read(offset, maxBytes, limit);
   }
 
+  /** The checked batch that holds `offset`; undefined when none does. Its bytes are valid until the next `find`. */
+  find(offset: number): Batch | undefined {
+    return this.#opened().find(offset);
+  }
+
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     return this.#opened().offsetForTimestamp(timestamp);
   }

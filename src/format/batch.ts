@@ -25,6 +25,7 @@ import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable, tableRecords } from "./record.ts";
+import { tableRecord } from "./single-record.ts";
 
 export const BASE_OFFSET = 0;
 export const BATCH_LENGTH = BASE_OFFSET + 8;
@@ -122,20 +123,35 @@ export class Batch {
 
   /** Finds the records, decompressing at most `maxBytes` of them. Throws VARVE_CORRUPT when they are not what the header says. */
   records(maxBytes: number): RecordTable {
-    let bytes = this.bytes;
-    let start = this.at + HEADER_BYTES;
-    let end = this.at + this.sizeInBytes;
-    if (this.attributes & COMPRESSION_MASK) {
-      bytes = decompress(this.compression, bytes, start, end, maxBytes);
-      start = 0;
-      end = bytes.length;
-    }
+    const isCompressed = this.#isCompressed;
+    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
+    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
+    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
     const table = tableRecords(bytes, start, end, this.recordCount);
     if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
     const last = this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0;
     if (last > readInt32(this.bytes, this.at + LAST_OFFSET_DELTA))
       throw new VarveError("VARVE_CORRUPT", `a record lies past the last offset ${this.lastOffset} of its batch`);
     return table;
+  }
+
+  /** Finds the record at `offset` and copies it out; undefined when the batch has none there. Otherwise as `records`. */
+  recordAt(offset: number, maxBytes: number): RecordTable | undefined {
+    const delta = offset - this.baseOffset;
+    if (!(delta >= 0 && offset <= this.lastOffset)) return undefined;
+    const isCompressed = this.#isCompressed;
+    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
+    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
+    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
+    return tableRecord(bytes, start, end, this.recordCount, delta);
+  }
+
+  get #isCompressed(): boolean {
+    return (this.attributes & COMPRESSION_MASK) !== 0;
+  }
+
+  #unpack(maxBytes: number): Uint8Array {
+    return decompress(this.compression, this.bytes, this.at + HEADER_BYTES, this.at + this.sizeInBytes, maxBytes);
   }
 }
 

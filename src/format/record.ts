@@ -86,7 +86,7 @@ export function tableRecords(bytes: Uint8Array, start: number, end: number, coun
 }
 
 /** `readVarint` with a short cut for one and two bytes, which is nearly all there is: small enough to be inlined. */
-function shortVarint(bytes: Uint8Array, at: number, end: number): number {
+export function shortVarint(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at];
   if (first < 0x80 && at < end) {
     cursor.at = at + 1;
@@ -101,7 +101,7 @@ function shortVarint(bytes: Uint8Array, at: number, end: number): number {
   return readVarint(bytes, at, end);
 }
 
-function shortVarlong(bytes: Uint8Array, at: number, end: number): number {
+export function shortVarlong(bytes: Uint8Array, at: number, end: number): number {
   const isShort = at + 1 < end && (bytes[at] < 0x80 || bytes[at + 1] < 0x80);
   return isShort ? shortVarint(bytes, at, end) : readVarlong(bytes, at, end);
 }

@@ -9,6 +9,7 @@ import { hasCode, VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
+import { lookUp } from "./batch-lookup.ts";
 import { readBatchAt } from "./chunk.ts";
 import { corruptError, hasGaps, type LogState, structureIn } from "./log-state.ts";
 import { type Damage, isDamage, misfitIn, scanBatches } from "./scan.ts";
@@ -61,6 +62,15 @@ export class LogReader {
       if (next === undefined || next.baseOffset >= end) return [];
       place = this.#atStart(next);
     }
+  }
+
+  /** The batch that holds `offset`; undefined when none does. Its bytes are valid until the next `find` in any log. */
+  find(offset: number): Batch | undefined {
+    const { startOffset, endOffset, segments } = this.#state;
+    if (!(offset >= startOffset && offset < endOffset)) return undefined;
+    const segment = segments.floor(offset);
+    ensureIndexes(this.#state, segment);
+    return lookUp(this.#state, segment, offset) ?? this.read(offset, 1, offset + 1)[0];
   }
 
   /** The first record at or behind `startOffset` whose timestamp is at least `timestamp`. */

@@ -125,6 +125,12 @@ export class Log {
     return this.#reader.read(offset, maxBytes, limit);
   }
 
+  /** See LogReader.find. */
+  find(offset: number): Batch | undefined {
+    this.#checkOpen();
+    return this.#reader.find(offset);
+  }
+
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
     this.#checkOpen();
     return this.#reader.offsetForTimestamp(timestamp);

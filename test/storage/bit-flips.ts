@@ -3,6 +3,7 @@
  * record is ever served other than it was written, and none that an aborted transaction wrote is shown as committed.
  */
 import { VarveError } from "../../src/errors.ts";
+import type { Batch } from "../../src/format/batch.ts";
 import type { LogConfig, LogEvent } from "../../src/storage/log.ts";
 import type { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { join } from "../../src/storage/paths.ts";
@@ -140,6 +141,10 @@ async function tell(files: MemoryFiles, config: Partial<LogConfig>, recoveryPoin
     if (i % LOOKUP_ONE_IN !== recoveryPoint % LOOKUP_ONE_IN) continue;
     const [found] = log.read(batch.lastOffset, 1, log.endOffset);
     if (found?.baseOffset !== batch.baseOffset) throw new Error(`looking up ${batch.lastOffset} finds another batch`);
+    // The short way may give up, but never give another batch.
+    const short = log.find(batch.lastOffset);
+    if (short === undefined || !isSame(short, batch))
+      throw new Error(`${batch.lastOffset} is in another batch by the short way`);
   }
   const { endOffset, lastStableOffset } = log;
   log.closeNow();
@@ -151,6 +156,11 @@ async function tell(files: MemoryFiles, config: Partial<LogConfig>, recoveryPoin
     stableOffset: lastStableOffset,
     reports: [...events.flatMap(reportOf), ...everything.damage.map(placeOf)],
   };
+}
+
+function isSame(one: Batch, other: Batch): boolean {
+  const bytesOf = ({ bytes, at, sizeInBytes }: Batch) => bytes.subarray(at, at + sizeInBytes);
+  return Buffer.compare(bytesOf(one), bytesOf(other)) === 0;
 }
 
 function reportOf(event: LogEvent): string[] {

@@ -30,6 +30,7 @@ export type Operation =
   | { do: "roll" }
   | { do: "read"; at: number; budget: number; limit: number }
   | { do: "consume"; who: number; budget: number; rewind: number | undefined }
+  | { do: "find"; at: number }
   | { do: "search"; timestamp: number }
   | { do: "truncate"; at: number }
   | { do: "restart"; by: number }
@@ -79,6 +80,7 @@ export const operations: fc.Arbitrary<Operation> = fc.oneof(
       rewind: fc.option(shares, { nil: undefined, freq: 6 }),
     }),
   },
+  { weight: 10, arbitrary: fc.record({ do: fc.constant("find" as const), at: shares }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("search" as const), timestamp: timestamps }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("truncate" as const), at: shares }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), by: fc.integer({ min: -3, max: 5 }) }) },
@@ -147,6 +149,8 @@ export class ModelledLog {
         return this.#read(operation);
       case "consume":
         return this.#consume(operation);
+      case "find":
+        return this.#find(this.#offsetAt(operation.at, this.#startOffset));
       case "search":
         return this.#search(operation.timestamp);
       case "truncate":
@@ -210,6 +214,14 @@ export class ModelledLog {
       expected.flatMap(({ records }) => records.map(({ value }) => value)),
     );
     return batches[batches.length - 1].nextOffset;
+  }
+
+  #find(offset: number): void {
+    const found = this.#opened.log.find(offset);
+    const holds = (batch: ModelBatch) => batch.baseOffset <= offset && offset < batch.endOffset;
+    expect(found && recordsOf(found).map(({ offset, value }) => [offset, value])).toEqual(
+      this.#batches.find(holds)?.records.map(({ offset, value }) => [offset, value]),
+    );
   }
 
   #search(timestamp: number): void {
