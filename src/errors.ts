@@ -34,7 +34,12 @@ export const ERRORS = {
   VARVE_ACCESS: [false, "the file system refuses access, or is read-only"],
   VARVE_IO: [false, "the device failed (EIO), or another system error"],
   VARVE_GROUP_BUSY: [true, "the group takes no further member, or has members where it must have none"],
-  VARVE_FENCED: [false, "the group went on without this consumer: its partitions are given to others"],
+  VARVE_FENCED: [false, "somebody took over: the group went on without this consumer, or a newer producer has the id"],
+  VARVE_TRANSACTION_STATE: [
+    false,
+    "the transaction is not where this call needs it; retriable while another call moves it",
+  ],
+  VARVE_UNKNOWN_PRODUCER: [false, "no transactional id belongs to that producer id"],
   VARVE_ABORTED: [false, "the signal was aborted"],
   VARVE_TIMEOUT: [true, "the time allowed has passed"],
 } as const satisfies Record<string, readonly [retriable: boolean, meaning: string]>;
@@ -66,7 +71,8 @@ export class VarveError extends Error {
   declare readonly position?: number;
   declare readonly option?: string;
 
-  constructor(code: ErrorCode, message: string, place?: ErrorPlace & { cause?: unknown }) {
+  /** `retriable` where this error is not what its code is otherwise. */
+  constructor(code: ErrorCode, message: string, place?: ErrorPlace & { cause?: unknown; retriable?: boolean }) {
     super(message, place?.cause === undefined ? undefined : { cause: place.cause });
     this.name = code === "VARVE_ABORTED" ? "AbortError" : "VarveError";
     this.code = code;

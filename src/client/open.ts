@@ -35,6 +35,12 @@ export interface OpenOptions {
   autoCreateTopics?: boolean;
   /** Partitions of __consumer_offsets, when it is made. 1 by default. */
   offsetsTopicPartitions?: number;
+  /** Partitions of __transaction_state, when it is made. 1 by default. */
+  transactionsTopicPartitions?: number;
+  /** The longest that a producer may keep a transaction open. 15 minutes by default. */
+  transactionMaxTimeoutMs?: number;
+  /** How long a transactional id that nobody uses is kept. 7 days by default. */
+  transactionalIdExpirationMs?: number;
   /** Takes the directory over from an owner on another host, who must be gone: this host cannot see that. */
   takeover?: boolean;
   /** Where talk goes: `console` will do. Nothing is printed without it. */

@@ -110,6 +110,8 @@ async function settle(dir: DataDirectory, target: Files, to: string, captured: C
     report: (event) => event.kind === "corrupt" && dir.report(event),
     touched: () => {},
     recordStart: async () => {},
+    checkTransaction: () => {},
+    opened: () => {},
   };
   const copies: Partition[] = [];
   for (const { partition, folder, startOffset } of captured) {

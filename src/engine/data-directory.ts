@@ -12,9 +12,11 @@ import type { ResolvedEngineOptions } from "./engine-options.ts";
 import type { Lock } from "./lock.ts";
 import { type Clamped, OffsetStore, type OffsetsHost } from "./offsets.ts";
 import type { Counters, Partition } from "./partition.ts";
+import { ProducerIds } from "./producer-ids.ts";
 import { Space } from "./space.ts";
-import { OFFSETS_TOPIC, type Topic } from "./topic.ts";
+import { OFFSETS_TOPIC, type Topic, TRANSACTIONS_TOPIC } from "./topic.ts";
 import { type Surroundings, Topics } from "./topics.ts";
+import { TransactionCoordinator, type TransactionsHost } from "./transactions/coordinator.ts";
 
 export interface EngineEvents {
   poisoned: Extract<LogEvent, { kind: "poisoned" }>;
@@ -33,7 +35,7 @@ export interface OpenReport {
   clamped: Clamped[];
 }
 
-export class DataDirectory implements Surroundings, OffsetsHost {
+export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHost {
   readonly path: string;
   readonly files: Files;
   readonly options: ResolvedEngineOptions;
@@ -42,6 +44,8 @@ export class DataDirectory implements Surroundings, OffsetsHost {
   readonly events: Emitter<EngineEvents>;
   readonly topicSet: Topics;
   readonly offsets: OffsetStore;
+  readonly producerIds: ProducerIds;
+  readonly transactions: TransactionCoordinator;
   readonly checkpoints: Checkpoints;
   readonly backgroundFlush: BackgroundFlush;
   readonly openReport: OpenReport = { lastClose: "clean", recoveryMs: 0, recovered: [], corrupt: [], clamped: [] };
@@ -60,6 +64,8 @@ export class DataDirectory implements Surroundings, OffsetsHost {
     this.backgroundFlush = new BackgroundFlush(options.clock, options.flushMs);
     this.topicSet = new Topics(this);
     this.offsets = new OffsetStore(this);
+    this.producerIds = new ProducerIds((count) => this.topicSet.reserveProducerIds(count));
+    this.transactions = new TransactionCoordinator(this);
   }
 
   get readOnly(): boolean {
@@ -107,6 +113,45 @@ export class DataDirectory implements Surroundings, OffsetsHost {
   createOffsetsTopic(): Promise<Topic> {
     const partitions = this.options.offsetsTopicPartitions;
     return this.topicSet.ensureInternal(OFFSETS_TOPIC, { partitions, cleanupPolicy: "compact" });
+  }
+
+  // ---- transactions
+
+  partitions(): Iterable<Partition> {
+    return this.topicSet.partitions();
+  }
+
+  nextProducerId(): Promise<number> {
+    return this.producerIds.next();
+  }
+
+  transactionsTopic(): Topic | undefined {
+    return this.topicSet.all.get(TRANSACTIONS_TOPIC);
+  }
+
+  createTransactionsTopic(): Promise<Topic> {
+    const partitions = this.options.transactionsTopicPartitions;
+    return this.topicSet.ensureInternal(TRANSACTIONS_TOPIC, { partitions, cleanupPolicy: "compact" });
+  }
+
+  checkTransaction(partition: Partition, producerId: number, producerEpoch: number): void {
+    this.transactions.checkAppend(partition, producerId, producerEpoch);
+  }
+
+  opened(partition: Partition): void {
+    this.transactions.opened(partition);
+  }
+
+  loadOffsets(): Promise<void> {
+    return this.offsets.ready();
+  }
+
+  offsetsPartition(group: string): Promise<Partition> {
+    return this.offsets.partitionOf(group);
+  }
+
+  offsetsEnded(partition: Partition, producerId: number, isCommit: boolean): void {
+    this.offsets.ended(partition, producerId, isCommit);
   }
 
   forgetOffsets(topic: string): Promise<void> {

@@ -34,6 +34,12 @@ export interface EngineOptions {
   checkpointMs?: number;
   /** Of __consumer_offsets, when it is made. */
   offsetsTopicPartitions?: number;
+  /** Of __transaction_state, when it is made. */
+  transactionsTopicPartitions?: number;
+  /** The longest that a producer may keep a transaction open. */
+  transactionMaxTimeoutMs?: number;
+  /** How long a transactional id that nobody uses is kept. */
+  transactionalIdExpirationMs?: number;
   /** The address that others find in the lock. */
   address?: string;
   /** "auto" when neither this nor VARVE_ENGINE says otherwise. */
@@ -50,8 +56,10 @@ type Optional = "maxBytes" | "address" | "engine" | "nativeBinding" | "files";
 
 export type ResolvedEngineOptions = Required<Omit<EngineOptions, Optional>> & Pick<EngineOptions, Optional>;
 
+const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
 const MAX_MS = 2 ** 31 - 1;
-const MAX_OFFSETS_PARTITIONS = 1000;
+const MAX_INTERNAL_PARTITIONS = 1000;
 
 const LOGGER = matching<Logger>(
   "an object with some of the methods debug, info, warn and error",
@@ -76,7 +84,10 @@ export const ENGINE_OPTIONS: OptionTable<EngineOptions> = {
   flushMs: integer(1, MAX_MS),
   retentionCheckMs: integer(1, MAX_MS),
   checkpointMs: integer(1, MAX_MS),
-  offsetsTopicPartitions: integer(1, MAX_OFFSETS_PARTITIONS),
+  offsetsTopicPartitions: integer(1, MAX_INTERNAL_PARTITIONS),
+  transactionsTopicPartitions: integer(1, MAX_INTERNAL_PARTITIONS),
+  transactionMaxTimeoutMs: integer(1, MAX_MS),
+  transactionalIdExpirationMs: integer(1, Number.MAX_SAFE_INTEGER),
   address: text(),
   engine: oneOf(...ENGINES),
   nativeBinding: matching<string | object>(
@@ -99,6 +110,9 @@ const DEFAULTS = {
   retentionCheckMs: 300_000,
   checkpointMs: 60_000,
   offsetsTopicPartitions: 1,
+  transactionsTopicPartitions: 1,
+  transactionMaxTimeoutMs: 15 * MINUTE,
+  transactionalIdExpirationMs: 7 * DAY,
 } as const;
 
 export function resolveEngineOptions(given: unknown): ResolvedEngineOptions {

@@ -21,8 +21,9 @@ import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
 import type { OffsetStore } from "./offsets.ts";
 import { openDirectory } from "./opening.ts";
-import { ProducerIds } from "./producer-ids.ts";
+import type { ProducerIds } from "./producer-ids.ts";
 import type { Topic } from "./topic.ts";
+import type { TransactionCoordinator } from "./transactions/coordinator.ts";
 
 export type { EngineEvents, OpenReport } from "./data-directory.ts";
 
@@ -40,7 +41,6 @@ export class Engine {
   readonly engineError: VarveError | undefined;
   /** Of the consumer groups, for members of this process and of the wire. */
   readonly coordinator: GroupCoordinator;
-  readonly producerIds: ProducerIds;
   readonly #dir: DataDirectory;
   readonly #housekeeper: Housekeeper | undefined;
   readonly #closers = new Set<(timeoutMs: number) => Promise<void>>();
@@ -69,10 +69,10 @@ export class Engine {
       chance: dir.chance,
       storage: dir.offsets,
       readOnly: dir.readOnly,
+      checkProducer: (transactionalId, producer) => dir.transactions.checkProducer(transactionalId, producer),
       hasPartition: (topic, partition) => dir.topics.get(topic)?.partitions[partition] !== undefined,
       warn: (message) => dir.warn(message),
     });
-    this.producerIds = new ProducerIds((count) => dir.topicSet.reserveProducerIds(count));
     if (dir.readOnly) return;
     const { retentionCheckMs, checkpointMs } = dir.options;
     this.#housekeeper = new Housekeeper({
@@ -82,6 +82,7 @@ export class Engine {
       partitions: () => dir.topicSet.partitions(),
       checkpoint: () => dir.checkpoint(),
       expireOffsets: () => this.coordinator.expireOffsets(),
+      expireTransactionalIds: () => dir.transactions.expire(),
       warn: (message) => dir.warn(message),
     });
   }
@@ -110,6 +111,13 @@ export class Engine {
   }
   get offsets(): OffsetStore {
     return this.#dir.offsets;
+  }
+  get producerIds(): ProducerIds {
+    return this.#dir.producerIds;
+  }
+  /** Of transactional producers, in this process and of the wire. */
+  get transactions(): TransactionCoordinator {
+    return this.#dir.transactions;
   }
   get isClosed(): boolean {
     return this.#dir.isClosed;
@@ -221,6 +229,7 @@ export class Engine {
   async #close(timeoutMs: number): Promise<void> {
     await Promise.allSettled([...this.#closers].map((close) => close(timeoutMs)));
     this.coordinator.close();
+    this.#dir.transactions.close();
     this.#dir.isClosed = true;
     this.#dir.backgroundFlush.stop();
     const stopped = this.#housekeeper?.stop() ?? Promise.resolve();

@@ -18,6 +18,8 @@ export interface HouseholdOptions {
   checkpoint: () => Promise<void>;
   /** Forgets committed offsets that are too old. */
   expireOffsets?: () => Promise<void>;
+  /** Forgets transactional ids that are not used any more. */
+  expireTransactionalIds?: () => void;
   /** Something failed that the next round may do better. */
   warn: (message: string) => void;
 }
@@ -26,6 +28,8 @@ export interface HouseholdOptions {
 const JUMP_MS = 3_600_000;
 /** Kafka's offsets.retention.check.interval.ms. */
 const EXPIRE_OFFSETS_MS = 600_000;
+/** Kafka's transaction.remove.expired.transaction.cleanup.interval.ms. */
+const EXPIRE_TRANSACTIONAL_IDS_MS = 3_600_000;
 /** Each takes the disk a while. */
 const SEGMENTS_PER_SLICE = 4;
 
@@ -42,8 +46,10 @@ export class Housekeeper {
     this.#wallAhead = options.clock.now() - options.clock.monotonic();
     this.#every("retention pass", options.retentionCheckMs, () => this.retain());
     this.#every("checkpoint", options.checkpointMs, () => options.checkpoint());
-    const { expireOffsets } = options;
+    const { expireOffsets, expireTransactionalIds: expireIds } = options;
     if (expireOffsets) this.#every("retention of offsets", EXPIRE_OFFSETS_MS, () => this.#expire(expireOffsets));
+    if (expireIds)
+      this.#every("retention of transactional ids", EXPIRE_TRANSACTIONAL_IDS_MS, () => this.#expire(expireIds));
   }
 
   /** Whether the wall clock has jumped, so that nothing is deleted for its age or size. */
@@ -82,8 +88,8 @@ export class Housekeeper {
     await Promise.all(this.#running);
   }
 
-  async #expire(expireOffsets: () => Promise<void>): Promise<void> {
-    if (!this.isRetentionSuspended && this.#pauses === 0) await expireOffsets();
+  async #expire(expire: () => Promise<void> | void): Promise<void> {
+    if (!this.isRetentionSuspended && this.#pauses === 0) await expire();
   }
 
   async #retainOne(partition: Partition, pacer: Pacer): Promise<number> {

@@ -22,6 +22,7 @@ export const KAFKA_ERRORS = {
   MEMBER_ID_REQUIRED: 79,
   GROUP_MAX_SIZE_REACHED: 81,
   FENCED_INSTANCE_ID: 82,
+  UNSTABLE_OFFSET_COMMIT: 88,
 } as const;
 
 export type KafkaError = (typeof KAFKA_ERRORS)[keyof typeof KAFKA_ERRORS];

@@ -1,8 +1,7 @@
 /**
  * Reads back what is in `__consumer_offsets`, commits and groups: the last record of a key wins, a tombstone takes it away.
- * Commits that were made in a transaction count from its commit marker on, and never when it was aborted.
+ * Commits that were made in a transaction wait for its marker: see pending-offsets.ts.
  */
-import { hasCode } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
 import {
@@ -13,6 +12,7 @@ import {
 } from "../format/group-metadata.ts";
 import {
   COLUMNS,
+  fieldOf,
   KEY_AT,
   KEY_LENGTH,
   OFFSET_DELTA,
@@ -21,6 +21,7 @@ import {
   VALUE_LENGTH,
 } from "../format/record.ts";
 import { readMarker } from "../storage/producer-state.ts";
+import { batchesOf } from "./log-batches.ts";
 import type { Partition } from "./partition.ts";
 
 export interface LoadedCommit {
@@ -44,42 +45,22 @@ export interface LoadedGroup {
 
 export type LoadedRecord = LoadedCommit | LoadedGroup;
 
-const READ_BYTES = 1024 * 1024;
+/** Records of one batch, or a marker: the transaction of a producer has ended. */
+export type LoadedBatch =
+  | { kind: "records"; records: LoadedRecord[] /** Of the transaction that they wait for. */; producerId?: number }
+  | { kind: "end"; producerId: number; isCommit: boolean };
 
-/** Every record that counts, in the order in which they came to count. */
-export async function* loadCommits(
-  partition: Partition,
-  warn: (message: string) => void,
-): AsyncGenerator<LoadedRecord[]> {
-  const pending = new Map<number, LoadedRecord[]>();
-  for await (const batch of batchesOf(partition, warn)) {
+/** Everything in the order of the log. */
+export async function* loadCommits(partition: Partition, warn: (message: string) => void): AsyncGenerator<LoadedBatch> {
+  for await (const batch of batchesOf(partition, (reason) => warn(`committed offsets are lost: ${reason}`))) {
+    const { producerId, isTransactional } = batch;
     if (batch.isControl) {
-      const commits = pending.get(batch.producerId) ?? [];
-      pending.delete(batch.producerId);
-      if (readMarker(batch).type === "commit") yield commits;
-      continue;
+      const { type } = readMarker(batch);
+      if (type !== "unknown") yield { kind: "end", producerId, isCommit: type === "commit" };
+    } else {
+      const records = readCommits(batch, warn);
+      yield isTransactional ? { kind: "records", records, producerId } : { kind: "records", records };
     }
-    const commits = readCommits(batch, warn);
-    if (!batch.isTransactional) yield commits;
-    else pending.set(batch.producerId, [...(pending.get(batch.producerId) ?? []), ...commits]);
-  }
-}
-
-async function* batchesOf(partition: Partition, warn: (message: string) => void): AsyncGenerator<Batch> {
-  let offset = partition.startOffset;
-  const end = partition.endOffset;
-  while (offset < end) {
-    try {
-      const batches = partition.read(offset, READ_BYTES, end);
-      if (batches.length === 0) return;
-      yield* batches;
-      offset = batches[batches.length - 1].nextOffset;
-    } catch (error) {
-      if (!hasCode(error, "VARVE_CORRUPT") || !(Number(error.to) > offset)) throw error;
-      warn(`committed offsets are lost: ${error.message}`);
-      offset = Number(error.to);
-    }
-    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 
@@ -87,10 +68,9 @@ function readCommits(batch: Batch, warn: (message: string) => void): LoadedRecor
   const table = batch.records(MAX_UNPACKED_BYTES);
   const commits: LoadedRecord[] = [];
   for (let index = 0; index < table.count; index++) {
-    const row = index * COLUMNS;
-    const at = batch.baseOffset + table.rows[row + OFFSET_DELTA];
+    const at = batch.baseOffset + table.rows[index * COLUMNS + OFFSET_DELTA];
     try {
-      const commit = readCommit(table, row, at);
+      const commit = readCommit(table, index, at);
       if (commit) commits.push(commit);
     } catch (error) {
       warn(`the record at offset ${at} of the committed offsets cannot be read: ${(error as Error).message}`);
@@ -100,12 +80,12 @@ function readCommits(batch: Batch, warn: (message: string) => void): LoadedRecor
 }
 
 /** Undefined for records of other kinds. */
-function readCommit(table: RecordTable, row: number, at: number): LoadedRecord | undefined {
-  const keyBytes = field(table, row, KEY_AT, KEY_LENGTH);
+function readCommit(table: RecordTable, index: number, at: number): LoadedRecord | undefined {
+  const keyBytes = fieldOf(table, index, KEY_AT, KEY_LENGTH);
   const key = keyBytes && readGroupKey(keyBytes);
   if (key === undefined || key.kind === "unknown") return undefined;
   const { group } = key;
-  const valueBytes = field(table, row, VALUE_AT, VALUE_LENGTH);
+  const valueBytes = fieldOf(table, index, VALUE_AT, VALUE_LENGTH);
   if (key.kind === "group-metadata") {
     return { kind: key.kind, group, at, value: valueBytes && readGroupMetadataValue(valueBytes) };
   }
@@ -113,9 +93,4 @@ function readCommit(table: RecordTable, row: number, at: number): LoadedRecord |
   if (valueBytes === undefined) return { kind, group, topic, partition, at, value: undefined };
   const { offset, leaderEpoch, metadata, commitTimestamp } = readOffsetCommitValue(valueBytes);
   return { kind, group, topic, partition, at, value: { offset, leaderEpoch, metadata, commitTimestamp } };
-}
-
-function field({ bytes, rows }: RecordTable, row: number, at: number, length: number): Uint8Array | undefined {
-  const start = rows[row + at];
-  return rows[row + length] < 0 ? undefined : bytes.subarray(start, start + rows[row + length]);
 }

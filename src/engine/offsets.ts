@@ -19,7 +19,10 @@ import { partitionForId } from "../format/java-hash.ts";
 import type { Clock } from "../storage/clock.ts";
 import { partitionFolder } from "../storage/paths.ts";
 import { type LoadedRecord, loadCommits } from "./offsets-loading.ts";
+import type { Partition } from "./partition.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import type { Topic } from "./topic.ts";
+import type { ProducerIdentity } from "./transactions/transaction.ts";
 
 export interface TopicPartition {
   topic: string;
@@ -71,6 +74,8 @@ export class OffsetStore {
   readonly #groups = new Map<string, Map<string, Stored>>();
   /** Group → who was in it, as it was loaded; the coordinator knows more. */
   readonly #storedGroups = new Map<string, GroupMetadataValue>();
+  /** Partition of `__consumer_offsets` → what was committed there in transactions that are open. */
+  readonly #pending = new Map<number, PendingOffsets>();
   readonly #watchers = new Set<(group: string) => void>();
   #loading: Promise<void> | undefined;
   #isLoaded = false;
@@ -102,6 +107,55 @@ export class OffsetStore {
       return { ...entry, leaderEpoch, metadata, commitTimestamp };
     });
     await this.#write(group, values);
+  }
+
+  /**
+   * Commits in a transaction: it counts once that is committed. The partition that holds the group must have been added to
+   * it. Resolves with the durability of the topic.
+   */
+  async commitInTransaction(
+    group: string,
+    producer: ProducerIdentity,
+    entries: readonly OffsetCommit[],
+    mayPassEnd = false,
+  ): Promise<void> {
+    checkGroup(group);
+    for (const entry of entries) this.#check(entry, mayPassEnd);
+    const partition = await this.partitionOf(group);
+    if (entries.length === 0) return;
+    const commitTimestamp = this.#host.clock.now();
+    const builder = new BatchBuilder();
+    const records: LoadedRecord[] = [];
+    for (const { topic, partition, offset, leaderEpoch = -1, metadata = "" } of entries) {
+      const value = { offset, leaderEpoch, metadata, commitTimestamp };
+      const key = writeOffsetCommitKey(group, topic, partition);
+      builder.append(key, -1, writeOffsetCommitValue(value), undefined, commitTimestamp);
+      records.push({ kind: "offset-commit", group, topic, partition, at: 0, value });
+    }
+    const baseOffset = partition.append(builder.seal({ ...producer, baseSequence: 0, isTransactional: true }));
+    for (let index = 0; index < records.length; index++) records[index].at = baseOffset + index;
+    this.#pendingIn(partition.index).add(producer.producerId, records);
+    await partition.acknowledged(baseOffset + records.length);
+  }
+
+  /** The marker of a transaction was appended to a partition of `__consumer_offsets`. */
+  ended({ index }: Partition, producerId: number, isCommit: boolean): void {
+    const records = this.#pending.get(index)?.take(producerId) ?? [];
+    if (isCommit) for (const record of records) this.#apply(record);
+    this.#settled(records);
+  }
+
+  /** Whether an open transaction has committed for the partition, so that what is committed may change any moment. */
+  isPending(group: string, topic: string, partition: number): boolean {
+    for (const pending of this.#pending.values()) if (!pending.of(group, topic, partition).next().done) return true;
+    return false;
+  }
+
+  /** The partition of `__consumer_offsets` that holds the group, open and read. */
+  async partitionOf(group: string): Promise<Partition> {
+    checkGroup(group);
+    await this.ready();
+    return this.#readyHome(group) ?? this.#openHome(group);
   }
 
   /** Calls `fn` when a group has committed, or changed its members. Returns the call that ends it. */
@@ -149,14 +203,8 @@ export class OffsetStore {
   /** Forgets what the group has committed, or that of some partitions. */
   async delete(group: string, which?: readonly TopicPartition[]): Promise<void> {
     await this.ready();
-    const present = this.#groups.get(group);
-    const names = which?.map(({ topic, partition }) => partitionFolder(topic, partition)) ?? [
-      ...(present?.keys() ?? []),
-    ];
-    await this.#forget(
-      group,
-      names.flatMap((name) => present?.get(name) ?? []),
-    );
+    const present = this.#present(group);
+    await this.#forget(group, which ? present.filter((stored) => which.some((one) => isSame(one, stored))) : present);
   }
 
   /**
@@ -166,10 +214,12 @@ export class OffsetStore {
   async deleteTopic(topic: string): Promise<void> {
     if (!this.#host.offsetsTopic()) return;
     await this.ready();
-    for (const [group, present] of [...this.#groups]) {
+    const groups = new Set(this.#groups.keys());
+    for (const pending of this.#pending.values()) for (const { group } of pending.ofTopic(topic)) groups.add(group);
+    for (const group of groups) {
       await this.#forget(
         group,
-        [...present.values()].filter((stored) => stored.topic === topic),
+        this.#present(group).filter((stored) => stored.topic === topic),
       );
     }
     await this.#flush();
@@ -212,8 +262,10 @@ export class OffsetStore {
     for (const partition of topic?.partitions ?? []) {
       if (!partition) continue;
       await partition.ready();
-      for await (const records of loadCommits(partition, (message) => this.#host.warn(message))) {
-        for (const record of records) this.#apply(record);
+      for await (const loaded of loadCommits(partition, (message) => this.#host.warn(message))) {
+        if (loaded.kind === "end") this.ended(partition, loaded.producerId, loaded.isCommit);
+        else if (loaded.producerId === undefined) for (const record of loaded.records) this.#apply(record);
+        else this.#pendingIn(partition.index).add(loaded.producerId, loaded.records);
       }
     }
     this.#isLoaded = true;
@@ -258,18 +310,50 @@ export class OffsetStore {
     this.#changed(group);
   }
 
+  /** What the group has committed, also where that does not count yet. */
+  #present(group: string): TopicPartition[] {
+    const present: TopicPartition[] = [...(this.#groups.get(group)?.values() ?? [])];
+    for (const pending of this.#pending.values()) {
+      for (const record of pending.of(group)) if (!present.some((one) => isSame(one, record))) present.push(record);
+    }
+    return present;
+  }
+
+  #pendingIn(index: number): PendingOffsets {
+    const pending = this.#pending.get(index) ?? new PendingOffsets();
+    this.#pending.set(index, pending);
+    return pending;
+  }
+
+  /** What those records waited for is over. */
+  #settled(records: readonly LoadedRecord[]): void {
+    if (!this.#isLoaded) return;
+    for (const group of new Set(records.map((record) => record.group))) this.#changed(group);
+  }
+
   #changed(group: string): void {
     for (const fn of this.#watchers) fn(group);
   }
 
   /** Returns the offset of the first record, once it has its durability. */
   async #append(group: string, builder: BatchBuilder): Promise<number> {
-    const topic = this.#host.offsetsTopic() ?? (await this.#host.createOffsetsTopic());
-    const partition = topic.partition(partitionForId(group, topic.partitionCount));
-    await partition.ready();
+    const partition = this.#readyHome(group) ?? (await this.#openHome(group));
     const offset = partition.append(builder.seal());
     await partition.acknowledged(offset + builder.recordCount);
     return offset;
+  }
+
+  #readyHome(group: string): Partition | undefined {
+    const topic = this.#host.offsetsTopic();
+    const partition = topic?.partition(partitionForId(group, topic.partitionCount));
+    return partition?.isReady ? partition : undefined;
+  }
+
+  async #openHome(group: string): Promise<Partition> {
+    const topic = this.#host.offsetsTopic() ?? (await this.#host.createOffsetsTopic());
+    const partition = topic.partition(partitionForId(group, topic.partitionCount));
+    await partition.ready();
+    return partition;
   }
 
   #put(group: string, stored: Stored): void {
@@ -280,6 +364,7 @@ export class OffsetStore {
   }
 
   #take(group: string, gone: TopicPartition & { at: number }): void {
+    for (const pending of this.#pending.values()) pending.forget(group, gone.topic, gone.partition, gone.at);
     const present = this.#groups.get(group);
     const name = partitionFolder(gone.topic, gone.partition);
     if (!present || Number(present.get(name)?.at) > gone.at) return;
@@ -311,6 +396,10 @@ export class OffsetStore {
 function checkGroup(group: unknown): void {
   if (typeof group === "string" && group !== "") return;
   throw new VarveError("VARVE_INVALID_ARGUMENT", "the name of a group must be a string that is not empty");
+}
+
+function isSame(a: TopicPartition, b: TopicPartition): boolean {
+  return a.partition === b.partition && a.topic === b.topic;
 }
 
 function toCommitted({ offset, leaderEpoch, metadata, commitTimestamp }: Stored): CommittedOffset {

@@ -2,7 +2,8 @@
  * Opens a data directory. Writable, in this order, so that a crash at any point leaves what the next open understands:
  *
  *   lock → catalogue read (or, in a new directory, written) → clean marker read and removed, the folder synced
- *   → partitions recovered and synced, unless the marker was there → offsets past an end brought down → checkpoints
+ *   → partitions recovered and synced, unless the marker was there → transactions that were decided completed
+ *   → offsets past an end brought down → checkpoints
  *
  * Nothing but the lock is written before the marker is gone. Until recovery is through, the lock says so (`isRecovered`): a process
  * that dies in it, on a machine that has crashed before, leaves a directory that is still to be recovered from that.
@@ -113,6 +114,8 @@ async function recover(dir: DataDirectory, lastClose: LastClose): Promise<void> 
     }
     logger.debug?.(`${index + 1} of ${partitions.length} partitions looked through`);
   }
+  // First, since it may make offsets count that were committed in a transaction.
+  if (!dir.readOnly) await dir.transactions.recover(lastClose === "machine");
   if (lastClose !== "clean") await clampOffsets(dir);
 }
 

@@ -6,18 +6,21 @@
  * returns, at "power" once a sync has passed its end; concurrent ones share that sync.
  */
 import { VarveError } from "../errors.ts";
-import type { Batch } from "../format/batch.ts";
+import { ATTRIBUTES, type Batch, PRODUCER_EPOCH, PRODUCER_ID, TRANSACTIONAL } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
+import { readInt16, readInt64 } from "../format/integers.ts";
+import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Files } from "../storage/files.ts";
 import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
 import type { LogEvent } from "../storage/log-state.ts";
-import { join, parseSegmentFile } from "../storage/paths.ts";
+import type { OpenTransaction } from "../storage/producer-state.ts";
 import type { SequenceVerdict } from "../storage/sequences.ts";
 import type { TopicConfig } from "./config.ts";
 import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
+import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
 import type { Space } from "./space.ts";
 
 export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
@@ -36,6 +39,10 @@ export interface PartitionHost {
   touched(partition: Partition): void;
   /** Makes it known for good that the partition starts at that offset. */
   recordStart(partition: Partition, offset: number): Promise<void>;
+  /** Throws unless the producer is in a transaction that the partition was added to. */
+  checkTransaction(partition: Partition, producerId: number, producerEpoch: number): void;
+  /** Its log is open. */
+  opened(partition: Partition): void;
 }
 
 export class Partition {
@@ -137,14 +144,32 @@ export class Partition {
 
   // ---- writing
 
-  /** Returns the batch's base offset. Those who watch are called before it returns. */
+  /**
+   * Returns the batch's base offset. Those who watch are called before it returns. A batch of a transaction is refused unless
+   * the partition was added to that (VARVE_TRANSACTION_STATE, VARVE_FENCED).
+   */
   append(batch: SealedBatch): number {
+    const { bytes, start } = batch;
+    // The low byte of the attributes.
+    if ((bytes[start + ATTRIBUTES + 1] & TRANSACTIONAL) !== 0) {
+      const producerId = readInt64(bytes, start + PRODUCER_ID);
+      this.#host.checkTransaction(this, producerId, readInt16(bytes, start + PRODUCER_EPOCH));
+    }
+    return this.#append(batch, false);
+  }
+
+  /** For the coordinator of transactions: the end of one. */
+  appendMarker(batch: SealedBatch): number {
+    return this.#append(batch, true);
+  }
+
+  #append(batch: SealedBatch, isMarker: boolean): number {
     const log = this.#writable();
     const size = batch.end - batch.start;
     this.#host.space.check(size);
     const segments = log.segmentCount;
-    const offset = log.append(batch);
-    this.#count(this.#countedBytes + size + (log.segmentCount - segments) * SEGMENT_BYTES);
+    const offset = isMarker ? log.appendMarker(batch) : log.append(batch);
+    this.#count(this.#countedBytes + sizeOnDisk(size, log.segmentCount - segments));
     const { counters } = this.#host;
     counters.appendedBatches++;
     counters.appendedRecords += batch.recordCount;
@@ -275,6 +300,16 @@ export class Partition {
     return this.#opened().abortedTransactions(from, to);
   }
 
+  /** Who has written here, and how far each one is. */
+  get producers(): readonly ProducerSnapshotEntry[] {
+    return this.#opened().producers;
+  }
+
+  /** Those whose transaction is open here, in the order in which these began. */
+  get openTransactions(): readonly OpenTransaction[] {
+    return this.#log?.openTransactions ?? [];
+  }
+
   /** Calls `fn`, at once and often, whenever a bound may have moved or the partition is gone. Returns the call that ends it. */
   watch(fn: () => void): () => void {
     this.#watchers = [...this.#watchers, fn];
@@ -308,10 +343,8 @@ export class Partition {
   /** Counts what the folder holds, for a log that need not be opened for it. */
   measure(): number {
     if (this.#log) return this.#log.sizeInBytes;
-    const { files } = this.#host;
-    const logs = (files.list(this.folder) ?? []).filter(isLiveLog);
-    const size = logs.reduce((sum, name) => sum + (files.stat(join(this.folder, name))?.size ?? 0), 0);
-    this.#count(size + logs.length * SEGMENT_BYTES);
+    const { size, segments } = sizeInFolder(this.#host.files, this.folder);
+    this.#count(sizeOnDisk(size, segments));
     return size;
   }
 
@@ -334,7 +367,8 @@ export class Partition {
       if (this.#isLetGo) log.closeNow();
       this.#log = log;
       this.failure = undefined;
-      this.#count(sizeOnDisk(log));
+      this.#count(sizeOnDisk(log.sizeInBytes, log.segmentCount));
+      if (!this.#isClosed) this.#host.opened(this);
     } catch (error) {
       this.failure = error as VarveError;
       throw error;
@@ -345,18 +379,9 @@ export class Partition {
   #startAfterLoss(): number {
     const { startOffset, recoveryPoint = 0, folder } = this.#place;
     if (recoveryPoint <= startOffset || this.#host.readOnly) return startOffset;
-    const names = this.#host.files.list(folder) ?? [];
-    if (names.some(isLiveLog)) return startOffset;
-    this.#host.report({
-      kind: "corrupt",
-      topic: this.topic.name,
-      partition: this.index,
-      from: startOffset,
-      to: recoveryPoint,
-      file: folder,
-      position: 0,
-      reason: "every segment is missing",
-    });
+    if (sizeInFolder(this.#host.files, folder).segments > 0) return startOffset;
+    const lost = { ...this.#where(), from: startOffset, to: recoveryPoint, file: folder, position: 0 };
+    this.#host.report({ kind: "corrupt", ...lost, reason: "every segment is missing" });
     return recoveryPoint;
   }
 
@@ -377,7 +402,7 @@ export class Partition {
   }
 
   #changed(log: Log): void {
-    this.#count(sizeOnDisk(log));
+    this.#count(sizeOnDisk(log.sizeInBytes, log.segmentCount));
     this.#touch();
     this.#wake();
   }
@@ -425,15 +450,3 @@ export class Partition {
 }
 
 const READY = Promise.resolve();
-
-/** What a segment takes beside its batches and index entries, on an average: its last entries and its snapshot. */
-const SEGMENT_BYTES = 64;
-
-function sizeOnDisk(log: Log): number {
-  return log.sizeInBytes + log.segmentCount * SEGMENT_BYTES;
-}
-
-function isLiveLog(name: string): boolean {
-  const file = parseSegmentFile(name);
-  return file?.kind === "log" && file.state === "live";
-}

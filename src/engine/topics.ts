@@ -67,6 +67,10 @@ export class Topics implements TopicHost {
       counters,
       report: (event) => around.report(event),
       touched: (partition) => around.touched(partition),
+      checkTransaction: (partition, producerId, producerEpoch) => {
+        around.checkTransaction(partition, producerId, producerEpoch);
+      },
+      opened: (partition) => around.opened(partition),
       recordStart: (partition, offset) => this.#recordStart(partition, offset),
     };
   }

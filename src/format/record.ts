@@ -85,6 +85,18 @@ export function tableRecords(bytes: Uint8Array, start: number, end: number, coun
   return { bytes, count, rows, timestampDeltas };
 }
 
+/** A view of the key or the value of record `index`, by its two columns; undefined where it is null. */
+export function fieldOf(
+  { bytes, rows }: RecordTable,
+  index: number,
+  at: number,
+  length: number,
+): Uint8Array | undefined {
+  const row = index * COLUMNS;
+  const start = rows[row + at];
+  return rows[row + length] < 0 ? undefined : bytes.subarray(start, start + rows[row + length]);
+}
+
 /** `readVarint` with a short cut for one and two bytes, which is nearly all there is: small enough to be inlined. */
 export function shortVarint(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at];

@@ -4,17 +4,20 @@
  * Appends and reads are synchronous and go to the page cache; `flush` makes them durable off the event loop. Offsets are given
  * here, one after the other, and never twice for the same epoch. An append that fails leaves nothing behind.
  */
-import { VarveError } from "../errors.ts";
+import type { VarveError } from "../errors.ts";
 import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import * as offsetIndex from "../format/offset-index.ts";
+import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { LeaderEpochEnd } from "./leader-epochs.ts";
+import { closed, fenced, outOfRange, readOnly, tooLarge } from "./log-errors.ts";
 import { type LogOptions, loadLog } from "./log-loader.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogConfig, LogState } from "./log-state.ts";
 import { structureIn } from "./log-state.ts";
 import { LogSync } from "./log-sync.ts";
+import type { OpenTransaction } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
 import { addSegment, beginSegment, deleteSegment, rollSegment, sealSegment } from "./roll.ts";
 import { isDamage, scanBatches } from "./scan.ts";
@@ -76,9 +79,11 @@ export class Log {
   get durableOffset(): number {
     return this.#sync.durableOffset;
   }
-  /** No open transaction begins before it. */
+  /** No open transaction begins before it; where its first records are deleted already, the log does. */
   get lastStableOffset(): number {
-    return this.#state.producers.firstUnstableOffset ?? this.#state.endOffset;
+    const { producers, startOffset, endOffset } = this.#state;
+    const { firstUnstableOffset } = producers;
+    return firstUnstableOffset === undefined ? endOffset : Math.max(firstUnstableOffset, startOffset);
   }
   get leaderEpoch(): number {
     return this.#state.epochs.latest;
@@ -101,10 +106,24 @@ export class Log {
   /** Gives the batch its offsets and writes it. Returns its base offset. */
   append(batch: SealedBatch): number {
     this.#checkWritable();
+    const size = batch.end - batch.start;
+    if (size > this.#state.config.maxMessageBytes) throw tooLarge(this.#state, size);
+    return this.#append(batch);
+  }
+
+  /** The end of a transaction: refused when its producer is known with a newer epoch. No limit of size holds for it. */
+  appendMarker(batch: SealedBatch): number {
+    this.#checkWritable();
+    const { producerId, producerEpoch } = new Batch(batch.bytes, batch.start);
+    const known = this.#state.producers.epochOf(producerId) ?? producerEpoch;
+    if (producerEpoch < known) throw fenced(this.#state, producerId, producerEpoch, known);
+    return this.#append(batch);
+  }
+
+  #append(batch: SealedBatch): number {
     const { bytes, start, end, recordCount } = batch;
     const state = this.#state;
     const size = end - start;
-    if (size > state.config.maxMessageBytes) throw this.#tooLarge(size);
     if (this.#isEpochUnsaved) this.#saveEpoch();
     const baseOffset = state.endOffset;
     const lastOffset = baseOffset + recordCount - 1;
@@ -151,6 +170,14 @@ export class Log {
     return this.#state.epochs.endOf(epoch, this.endOffset);
   }
 
+  get producers(): readonly ProducerSnapshotEntry[] {
+    return this.#state.producers.all;
+  }
+
+  get openTransactions(): readonly OpenTransaction[] {
+    return this.#state.producers.openTransactions;
+  }
+
   /** Whether a batch with a producer id comes next, or came before. */
   judgeSequence(batch: Batch): SequenceVerdict {
     return this.#state.producers.judge(batch);
@@ -163,7 +190,7 @@ export class Log {
 
   /** What was appended before the call is durable when it resolves. Concurrent callers share one sync. */
   flush(): Promise<void> {
-    return this.#isClosed ? Promise.reject(this.#closedError()) : this.#sync.flush();
+    return this.#isClosed ? Promise.reject(closed(this.#state)) : this.#sync.flush();
   }
 
   flushNow(): void {
@@ -235,7 +262,7 @@ export class Log {
   deleteRecordsBefore(offset: number): number {
     this.#checkWritable();
     const state = this.#state;
-    if (offset > state.endOffset || offset < 0) throw this.#outOfRange(offset);
+    if (offset > state.endOffset || offset < 0) throw outOfRange(state, offset);
     if (offset <= state.startOffset) return state.startOffset;
     if (offset === state.endOffset) this.roll();
     state.startOffset = offset;
@@ -402,33 +429,14 @@ export class Log {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw this.#closedError();
+    if (this.#isClosed) throw closed(this.#state);
   }
 
   #checkWritable(): void {
     this.#checkOpen();
     if (this.poisoned) throw this.poisoned;
     if (this.#state.readOnly) {
-      throw new VarveError("VARVE_READ_ONLY", `${this.topic}-${this.partition} was opened read-only`, this.#place());
+      throw readOnly(this.#state);
     }
-  }
-
-  #place(): { topic: string; partition: number } {
-    return { topic: this.topic, partition: this.partition };
-  }
-
-  #closedError(): VarveError {
-    return new VarveError("VARVE_CLOSED", `${this.topic}-${this.partition} is closed`, this.#place());
-  }
-
-  #tooLarge(size: number): VarveError {
-    const limit = this.config.maxMessageBytes;
-    const message = `${this.topic}-${this.partition}: a batch of ${size} bytes is larger than maxMessageBytes, ${limit}`;
-    return new VarveError("VARVE_RECORD_TOO_LARGE", message, this.#place());
-  }
-
-  #outOfRange(offset: number): VarveError {
-    const message = `${this.topic}-${this.partition} ends at ${this.endOffset}; records before ${offset} cannot be deleted`;
-    return new VarveError("VARVE_OFFSET_OUT_OF_RANGE", message, { ...this.#place(), offset });
   }
 }

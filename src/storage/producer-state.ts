@@ -20,6 +20,7 @@ import {
 const MAX_MARKER_BYTES = 1024;
 const NO_TRANSACTION = -1;
 const NO_SEQUENCE = -1;
+const NONE: readonly OpenTransaction[] = [];
 
 /** What a control batch says. */
 export interface ControlMarker {
@@ -38,20 +39,30 @@ export interface CompletedTransaction {
   lastStableOffset: number;
 }
 
+/** One that has begun in a partition, and has no marker there. */
+export interface OpenTransaction {
+  producerId: number;
+  producerEpoch: number;
+  firstOffset: number;
+}
+
 export class ProducerState {
   readonly #producers = new Map<number, ProducerSnapshotEntry>();
   /** The last batches of each, by which a retry is recognised. */
   readonly #recent = new Map<number, readonly StoredSequence[]>();
-  /** Producers with an open transaction. */
-  readonly #open = new Set<number>();
+  /** Producers with an open transaction → where that began. Transactions begin in the order of the log, so the first is the earliest. */
+  readonly #open = new Map<number, number>();
 
   static fromSnapshot(bytes: Uint8Array): ProducerState {
     const state = new ProducerState();
-    for (const entry of readProducerSnapshot(bytes)) {
+    const entries = readProducerSnapshot(bytes);
+    for (const entry of entries) {
       state.#producers.set(entry.producerId, entry);
       state.#recent.set(entry.producerId, storedSequences(entry));
-      if (entry.currentTxnFirstOffset !== NO_TRANSACTION) state.#open.add(entry.producerId);
     }
+    const open = entries.filter((entry) => entry.currentTxnFirstOffset !== NO_TRANSACTION);
+    open.sort((a, b) => a.currentTxnFirstOffset - b.currentTxnFirstOffset);
+    for (const { producerId, currentTxnFirstOffset } of open) state.#open.set(producerId, currentTxnFirstOffset);
     return state;
   }
 
@@ -63,14 +74,27 @@ export class ProducerState {
     return this.#producers.size === 0;
   }
 
+  get all(): readonly ProducerSnapshotEntry[] {
+    return [...this.#producers.values()];
+  }
+
+  /** Undefined of a producer that is not known here. */
+  epochOf(producerId: number): number | undefined {
+    return this.#producers.get(producerId)?.epoch;
+  }
+
   /** Where the earliest open transaction began; undefined when none is open. */
   get firstUnstableOffset(): number | undefined {
-    let first: number | undefined;
-    for (const producerId of this.#open) {
-      const offset = this.#producers.get(producerId)!.currentTxnFirstOffset;
-      if (first === undefined || offset < first) first = offset;
-    }
-    return first;
+    for (const firstOffset of this.#open.values()) return firstOffset;
+    return undefined;
+  }
+
+  /** In the order in which they began. */
+  get openTransactions(): readonly OpenTransaction[] {
+    if (this.#open.size === 0) return NONE;
+    return Array.from(this.#open, ([producerId, firstOffset]) => {
+      return { producerId, producerEpoch: this.#producers.get(producerId)!.epoch, firstOffset };
+    });
   }
 
   /** Whether the producer has a transaction open here. */
@@ -79,11 +103,11 @@ export class ProducerState {
   }
 
   get openProducers(): readonly number[] {
-    return [...this.#open];
+    return [...this.#open.keys()];
   }
 
   openSince(producerId: number): number | undefined {
-    return this.#open.has(producerId) ? this.#producers.get(producerId)!.currentTxnFirstOffset : undefined;
+    return this.#open.get(producerId);
   }
 
   /** Whether a batch that came from a producer may be appended. */
@@ -100,7 +124,7 @@ export class ProducerState {
     const before = this.#producers.get(producerId);
     const firstOffset = before?.currentTxnFirstOffset ?? NO_TRANSACTION;
     const opens = batch.isTransactional && firstOffset === NO_TRANSACTION;
-    if (opens) this.#open.add(producerId);
+    if (opens) this.#open.set(producerId, batch.baseOffset);
     this.#remember(batch, before?.epoch === batch.producerEpoch);
     this.#producers.set(producerId, {
       producerId,

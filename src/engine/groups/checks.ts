@@ -30,3 +30,17 @@ export function checkCommit(group: Group, request: MemberOfGroup): number {
   if (errorCode !== KAFKA_ERRORS.NONE) return errorCode;
   return group.state === "CompletingRebalance" ? KAFKA_ERRORS.REBALANCE_IN_PROGRESS : KAFKA_ERRORS.NONE;
 }
+
+/** In a transaction: its id fences already, so that nobody need be a member. Whoever says so must be one, of the generation. */
+export function checkTransactionalCommit(group: Group, request: MemberOfGroup): number {
+  const { generationId, memberId, groupInstanceId } = request;
+  if (generationId < 0 && (group.state === "Empty" || (memberId === "" && groupInstanceId === null))) {
+    return KAFKA_ERRORS.NONE;
+  }
+  return checkMember(group, request);
+}
+
+/** Of a group that there is not: nobody can be a member of it. */
+export function checkNoGroup({ generationId }: MemberOfGroup): number {
+  return generationId < 0 ? KAFKA_ERRORS.NONE : KAFKA_ERRORS.ILLEGAL_GENERATION;
+}

@@ -2,6 +2,7 @@
 import { hasCode } from "../../errors.ts";
 import { KAFKA_ERRORS } from "../kafka-errors.ts";
 import type { CommittedOffset, TopicPartition } from "../offsets.ts";
+import type { ProducerIdentity } from "../transactions/transaction.ts";
 import type { Group } from "./group.ts";
 import type { GroupStorage } from "./group-storage.ts";
 import type {
@@ -28,8 +29,12 @@ export class Commits {
     this.#host = host;
   }
 
-  /** Entries that are wrong in themselves are left out; of the others all are committed, or none. */
-  async commit(group: Group, request: CommitOffsetsRequest): Promise<CommitOffsetsResult> {
+  /**
+   * Entries that are wrong in themselves are left out; of the others all are committed, or none. `producer`: in its transaction,
+   * whose errors are thrown.
+   */
+  async commit(group: Group, request: CommitOffsetsRequest, producer?: ProducerIdentity): Promise<CommitOffsetsResult> {
+    const { storage } = this.#host;
     const codeOf = (topic: string, entry: OffsetToCommit) => this.#check(topic, entry);
     const entries = request.topics.flatMap(({ name: topic, partitions }) => {
       const good = partitions.filter((entry) => codeOf(topic, entry) === KAFKA_ERRORS.NONE);
@@ -37,15 +42,19 @@ export class Commits {
     });
     let failed: number = KAFKA_ERRORS.NONE;
     try {
-      if (entries.length > 0) await this.#host.storage.commit(group.id, entries, request.isWire);
+      if (entries.length > 0) {
+        if (producer) await storage.commitInTransaction(group.id, producer, entries, request.isWire);
+        else await storage.commit(group.id, entries, request.isWire);
+      }
       await this.#storeKind(group, request.isWire);
     } catch (error) {
+      if (hasCode(error, "VARVE_FENCED", "VARVE_TRANSACTION_STATE", "VARVE_UNKNOWN_PRODUCER")) throw error;
       failed = this.#codeOf(error, group);
     }
     return answerAll(request, (topic, entry) => codeOf(topic, entry) || failed);
   }
 
-  fetch({ groupId, topics }: FetchOffsetsRequest): FetchOffsetsResult {
+  fetch({ groupId, topics, requireStable }: FetchOffsetsRequest): FetchOffsetsResult {
     const { storage } = this.#host;
     const wanted = topics ?? byTopic(storage.allCommitted(groupId));
     return {
@@ -53,7 +62,10 @@ export class Commits {
       errorCode: KAFKA_ERRORS.NONE,
       topics: wanted.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map((partition) => toFetched(partition, storage.committed(groupId, name, partition))),
+        partitions: partitions.map((partition) => {
+          const isUnstable = requireStable && storage.isPending(groupId, name, partition);
+          return isUnstable ? unstable(partition) : toFetched(partition, storage.committed(groupId, name, partition));
+        }),
       })),
     };
   }
@@ -103,4 +115,8 @@ function byTopic(committed: readonly TopicPartition[]): { name: string; partitio
 function toFetched(partition: number, committed: CommittedOffset | undefined): FetchedOffset {
   const { offset = -1, leaderEpoch = -1, metadata = "" } = committed ?? {};
   return { partition, offset, leaderEpoch, metadata, errorCode: KAFKA_ERRORS.NONE };
+}
+
+function unstable(partition: number): FetchedOffset {
+  return { ...toFetched(partition, undefined), errorCode: KAFKA_ERRORS.UNSTABLE_OFFSET_COMMIT };
 }

@@ -7,7 +7,10 @@
  */
 import type { Chance, Clock } from "../../storage/clock.ts";
 import { KAFKA_ERRORS } from "../kafka-errors.ts";
-import { checkCommit, checkMember, checkSync } from "./checks.ts";
+import type { OffsetCommit } from "../offsets.ts";
+import type { ProducerIdentity } from "../transactions/transaction.ts";
+import { checkCommit, checkMember, checkNoGroup, checkSync, checkTransactionalCommit } from "./checks.ts";
+import { throwCommitError } from "./commit-errors.ts";
 import { answerAll, Commits } from "./commits.ts";
 import { describeGroup, describeMissing, listGroup, matches } from "./describing.ts";
 import { Group } from "./group.ts";
@@ -17,6 +20,7 @@ import { joinError, syncError } from "./member.ts";
 import { expiredOffsets } from "./offsets-expiry.ts";
 import { Rebalancing } from "./rebalancing.ts";
 import type {
+  CommitInTransactionRequest,
   CommitOffsetsRequest,
   CommitOffsetsResult,
   DeletedGroup,
@@ -43,6 +47,8 @@ export interface GroupCoordinatorOptions {
   storage: GroupStorage;
   /** Whether there is such a partition to commit for. */
   hasPartition(topic: string, partition: number): boolean;
+  /** Throws unless the producer is the one that has the transactional id now. */
+  checkProducer?(transactionalId: string, producer: ProducerIdentity): void;
   warn?(message: string): void;
   /** The owner of the directory coordinates; here the groups are only looked at, as they were written. */
   readOnly?: boolean;
@@ -66,6 +72,7 @@ const DAY_MS = 86_400_000;
 
 const DEFAULTS = {
   warn: () => {},
+  checkProducer: () => {},
   readOnly: false,
   initialRebalanceDelayMs: 100,
   groupMaxSize: Number.POSITIVE_INFINITY,
@@ -177,7 +184,7 @@ export class GroupCoordinator {
     const refused = await this.#refusal(request.groupId);
     if (refused !== KAFKA_ERRORS.NONE) return refused;
     const group = this.#find(request.groupId);
-    if (group === undefined) return request.generationId < 0 ? KAFKA_ERRORS.NONE : KAFKA_ERRORS.ILLEGAL_GENERATION;
+    if (group === undefined) return checkNoGroup(request);
     const errorCode = checkCommit(group, request);
     const member = group.members.get(request.memberId);
     if (errorCode === KAFKA_ERRORS.NONE && member) this.#rebalancing.touch(group, member);
@@ -190,6 +197,44 @@ export class GroupCoordinator {
     if (refused !== KAFKA_ERRORS.NONE) return answerAll(request, () => refused);
     const group = this.#find(request.groupId) ?? this.#create(request.groupId);
     return this.#commits.commit(group, request);
+  }
+
+  /**
+   * The same in a transaction, to which the partition of the group was added: it counts once that is committed. Rejects for what
+   * is wrong with the transaction (VARVE_FENCED, VARVE_TRANSACTION_STATE, VARVE_UNKNOWN_PRODUCER).
+   */
+  async commitOffsetsInTransaction(request: CommitInTransactionRequest): Promise<CommitOffsetsResult> {
+    const { transactionalId, producerId, producerEpoch } = request;
+    const refused = await this.#refusal(request.groupId);
+    if (refused !== KAFKA_ERRORS.NONE) return answerAll(request, () => refused);
+    const producer = { producerId, producerEpoch };
+    this.#options.checkProducer(transactionalId, producer);
+    const group = this.#find(request.groupId);
+    const errorCode = group ? checkTransactionalCommit(group, request) : checkNoGroup(request);
+    if (errorCode !== KAFKA_ERRORS.NONE) return answerAll(request, () => errorCode);
+    return this.#commits.commit(group ?? this.#create(request.groupId), request, producer);
+  }
+
+  /**
+   * For producers of this process: the offsets count once the transaction is committed. Rejects with VARVE_FENCED when a newer
+   * producer has the id, or the group went on without the member.
+   */
+  async commitInTransaction(
+    transactionalId: string,
+    producer: ProducerIdentity,
+    group: string,
+    entries: readonly OffsetCommit[],
+    member?: { memberId: string; generation: number; groupInstanceId?: string | null },
+  ): Promise<void> {
+    const { memberId = "", generation: generationId = -1, groupInstanceId = null } = member ?? {};
+    const who = { groupId: group, memberId, generationId, groupInstanceId, isWire: false };
+    const topics = entries.map(({ topic: name, leaderEpoch = -1, metadata = "", ...entry }) => {
+      return { name, partitions: [{ ...entry, leaderEpoch, metadata }] };
+    });
+    const answer = await this.commitOffsetsInTransaction({ ...who, transactionalId, ...producer, topics });
+    for (const { name, partitions } of answer.topics) {
+      for (const { partition, errorCode } of partitions) throwCommitError(errorCode, group, name, partition);
+    }
   }
 
   async fetchOffsets(request: FetchOffsetsRequest): Promise<FetchOffsetsResult> {

@@ -7,6 +7,7 @@
  */
 import type { GroupMetadataValue } from "../../format/group-metadata.ts";
 import type { CommittedOffset, OffsetCommit, TopicPartition } from "../offsets.ts";
+import type { ProducerIdentity } from "../transactions/transaction.ts";
 import { Group } from "./group.ts";
 import { Member } from "./member.ts";
 
@@ -17,6 +18,15 @@ export interface GroupStorage {
   /** Null takes it away. */
   writeGroup(group: string, value: GroupMetadataValue | null): Promise<void>;
   commit(group: string, entries: readonly OffsetCommit[], mayPassEnd: boolean): Promise<void>;
+  /** Counts once the transaction is committed. */
+  commitInTransaction(
+    group: string,
+    producer: ProducerIdentity,
+    entries: readonly OffsetCommit[],
+    mayPassEnd: boolean,
+  ): Promise<void>;
+  /** Whether an open transaction has committed for the partition. */
+  isPending(group: string, topic: string, partition: number): boolean;
   committed(group: string, topic: string, partition: number): CommittedOffset | undefined;
   allCommitted(group: string): (TopicPartition & { committed: CommittedOffset })[];
   /** Those that have committed something. */

@@ -123,6 +123,13 @@ export interface CommitOffsetsRequest extends MemberOfGroup {
   topics: readonly { name: string; partitions: readonly OffsetToCommit[] }[];
 }
 
+/** A commit that counts once a transaction is committed. */
+export interface CommitInTransactionRequest extends CommitOffsetsRequest {
+  transactionalId: string;
+  producerId: number;
+  producerEpoch: number;
+}
+
 export interface CommitOffsetsResult {
   topics: readonly { name: string; partitions: readonly { partition: number; errorCode: number }[] }[];
 }
@@ -131,6 +138,8 @@ export interface FetchOffsetsRequest {
   groupId: string;
   /** Null: everything that the group has committed. */
   topics: readonly { name: string; partitions: readonly number[] }[] | null;
+  /** Where an open transaction has committed: the error 88, to be asked again. */
+  requireStable?: boolean;
 }
 
 export interface FetchedOffset {

@@ -55,6 +55,15 @@ export class MemoryGroupStorage implements GroupStorage {
     }
   }
 
+  /** Of transactions, which these groups have none of. */
+  commitInTransaction(group: string, _: unknown, entries: Parameters<GroupStorage["commit"]>[1]): Promise<void> {
+    return this.commit(group, entries);
+  }
+
+  isPending(): boolean {
+    return false;
+  }
+
   committed(group: string, topic: string, partition: number) {
     const found = this.#committed.get(group)?.get(`${topic}-${partition}`);
     return found && { offset: found.offset, leaderEpoch: -1, metadata: "", commitTimestamp: found.at };
