@@ -1,73 +1,119 @@
 /**
- * The command: `npm run bench -- [QUESTION…] [--rounds N] [--json FILE]`. Without names every question is asked. Results go to
- * stdout, talk to stderr.
+ * The command: `npm run bench -- [QUESTION…] [--quick] [--rounds N] [--clock wall|cpu] [--json FILE]`. Without names every question is asked. Results go
+ * to stdout, talk to stderr.
  */
-import { fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus, loadavg, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
+import { loadavg } from "node:os";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import type { Answer } from "./question.ts";
-import { table } from "./report.ts";
+import { type Answer, ask } from "./asking.ts";
+import { CLOCK_VARIABLE, type Clock } from "./clock.ts";
+import { describeMachine, versions } from "./machine.ts";
+import { Needs } from "./peers/needs.ts";
+import { bundled } from "./places.ts";
+import type { Question } from "./question.ts";
+import { report } from "./report.ts";
+import type { Machine, Results } from "./results.ts";
 
-export async function main(questions: string[], args: string[]): Promise<number> {
-  const { names, roundCount, json } = readArguments(questions, args);
-  if (names === undefined) {
-    console.error(`usage: npm run bench -- [${questions.join(" | ")}]… [--rounds N] [--json FILE]`);
+const ROUNDS = 5;
+const QUICK_ROUNDS = 3;
+
+interface Wishes {
+  names: string[];
+  rounds: number;
+  isQuick: boolean;
+  clock: Clock;
+  json: string | undefined;
+}
+
+/** The questions are given as paths below bench/, without their ending. */
+export async function main(paths: string[], args: string[]): Promise<number> {
+  const questions = new Map(paths.map((path) => [basename(path), path]));
+  const wishes = readArguments([...questions.keys()], args);
+  if (wishes === undefined) {
+    const names = [...questions.keys()].join(" | ");
+    console.error(`usage: npm run bench -- [${names}]… [--quick] [--rounds N] [--clock wall|cpu] [--json FILE]`);
     return 2;
   }
-  const machine = describeMachine();
-  console.log(`${machine.cpu} × ${machine.cores}, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}`);
-  console.log(
-    `load average ${machine.loadAverage.toFixed(1)} before the start: above ${machine.cores}, trust only the ratios`,
-  );
-  console.log(`medians of ${roundCount} interleaved rounds; ± half the distance from the best to the worst round`);
-  const answers: Record<string, Answer> = {};
-  for (const name of names) {
-    if (process.stderr.isTTY) process.stderr.write(`${name} …\r`);
-    answers[name] = await ask(name, roundCount);
-    console.log(`\n${table(name, answers[name])}`);
-  }
-  if (json) writeFileSync(json, `${JSON.stringify({ date: new Date(), machine, roundCount, answers }, null, 2)}\n`);
-  return 0;
+  process.env[CLOCK_VARIABLE] = wishes.clock;
+  const machine = describeMachine(wishes);
+  console.log(describe(machine));
+  const answers = await askAll(wishes, questions);
+  machine.loadAverage[1] = loadavg()[0];
+  const all = [...answers.values()];
+  const known = { ...versions(), ...Object.assign({}, ...all.map((answer) => named(answer.missing, "not there"))) };
+  const results = all.flatMap((answer) => answer.results);
+  const ratios = all.flatMap((answer) => answer.ratios);
+  if (wishes.json)
+    writeFileSync(
+      wishes.json,
+      `${JSON.stringify({ machine, versions: known, results, ratios } satisfies Results, null, 1)}\n`,
+    );
+  return all.some((answer) => Object.keys(answer.failed).length > 0) ? 1 : 0;
 }
 
-function readArguments(questions: string[], args: string[]) {
-  const options = { rounds: { type: "string", default: "5" }, json: { type: "string" } } as const;
+async function askAll(
+  { names, rounds, isQuick, clock }: Wishes,
+  questions: Map<string, string>,
+): Promise<Map<string, Answer>> {
+  const answers = new Map<string, Answer>();
+  const needs = new Needs();
+  try {
+    for (const name of names) {
+      const path = questions.get(name)!;
+      const { default: question }: { default: Question } = await import(bundled(`${path}.js`));
+      const answer = await ask(path, question, { rounds, isQuick, clock, needs, tell });
+      tell("");
+      answers.set(name, answer);
+      console.log(`\n${report(name, question.title, answer)}`);
+    }
+  } finally {
+    await needs.end();
+  }
+  return answers;
+}
+
+function readArguments(questions: string[], args: string[]): Wishes | undefined {
+  const options = {
+    rounds: { type: "string" },
+    json: { type: "string" },
+    quick: { type: "boolean", default: false },
+    clock: { type: "string", default: "wall" },
+  } as const;
   try {
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const roundCount = Number(values.rounds);
+    const rounds = values.rounds === undefined ? (values.quick ? QUICK_ROUNDS : ROUNDS) : Number(values.rounds);
     const names = positionals.length > 0 ? positionals : questions;
-    const isRight = names.every((name) => questions.includes(name)) && Number.isInteger(roundCount) && roundCount > 0;
-    return { names: isRight ? names : undefined, roundCount, json: values.json };
+    const isRight =
+      names.every((name) => questions.includes(name)) &&
+      Number.isInteger(rounds) &&
+      rounds > 0 &&
+      ["wall", "cpu"].includes(values.clock);
+    return isRight
+      ? { names, rounds, isQuick: values.quick, clock: values.clock as Clock, json: values.json }
+      : undefined;
   } catch {
-    return { names: undefined, roundCount: 0, json: undefined };
+    return undefined;
   }
 }
 
-function ask(name: string, roundCount: number): Promise<Answer> {
-  const measure = fileURLToPath(new URL("./measure.js", import.meta.url));
-  return new Promise((resolve, reject) => {
-    let answer: Answer | undefined;
-    fork(measure, [name, String(roundCount)], { execArgv: process.execArgv })
-      .on("message", (message) => {
-        answer = message as Answer;
-      })
-      .on("error", reject)
-      .on("exit", (code) =>
-        answer ? resolve(answer) : reject(new Error(`${name} ended with ${code}, without an answer`)),
-      );
-  });
+function describe(machine: Machine): string {
+  const { cpu, cores, memoryGiB, platform, kernel, fileSystem, loadAverage, rounds, quick, clock } = machine;
+  const known = Object.entries(versions()).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${cpu} × ${cores}, ${memoryGiB} GiB, ${platform}, kernel ${kernel}, ${fileSystem}`,
+    known.join(", "),
+    `load average ${loadAverage[0].toFixed(1)} before the start: ${clock === "cpu" ? "processor time is counted, not the time on the wall" : "above 0.5, trust only the ratios"}`,
+    `medians of ${rounds} interleaved rounds; ± half the distance from the best to the worst round`,
+    ...(quick ? ["--quick: short rounds and small stores, to see that all works. Don't quote these figures"] : []),
+  ].join("\n");
 }
 
-function describeMachine() {
-  const processors = cpus();
-  return {
-    cpu: processors[0]?.model.trim() ?? "unknown processor",
-    cores: processors.length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.versions.node,
-    loadAverage: loadavg()[0],
-  };
+function named(reasons: Record<string, string>, what: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(reasons).map(([subject, reason]) => [subject, `${what}: ${reason}`]));
+}
+
+/** What is going on, in one line that is written over, for those who watch. */
+function tell(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
 }

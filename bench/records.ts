@@ -5,6 +5,8 @@
 export const RECORD_COUNT = 1000;
 export const KEY_BYTES = 16;
 export const VALUE_BYTES = 100;
+/** What a record is to those who store bytes without looking into them: key and value, one behind the other. */
+export const RECORD_BYTES = KEY_BYTES + VALUE_BYTES;
 export const FIRST_TIMESTAMP = 1_700_000_000_000;
 
 export interface BenchRecord<Field extends Uint8Array | string> {

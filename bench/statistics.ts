@@ -10,7 +10,7 @@ export function spread(numbers: readonly number[]): number {
   return (Math.max(...numbers) - Math.min(...numbers)) / 2 / median(numbers);
 }
 
-/** How many times `ours` goes into `theirs`, round by round. */
-export function ratios(theirs: readonly number[], ours: readonly number[]): number[] {
-  return theirs.map((time, round) => time / ours[round]);
+/** How many times `over` goes into `of`, round by round: what slowed a whole round is in both, and cancels out. */
+export function quotients(of: readonly number[], over: readonly number[]): number[] {
+  return of.map((value, round) => value / over[round]);
 }

@@ -3,10 +3,10 @@
  * search written with a DataView, the plain way to read big-endian numbers.
  */
 import assert from "node:assert/strict";
-import * as offsetIndex from "../src/format/offset-index.ts";
-import * as timeIndex from "../src/format/time-index.ts";
-import type { Question } from "./question.ts";
-import { FIRST_TIMESTAMP } from "./records.ts";
+import * as offsetIndex from "../../src/format/offset-index.ts";
+import * as timeIndex from "../../src/format/time-index.ts";
+import { FIRST_TIMESTAMP } from "../records.ts";
+import { contest } from "./contest.ts";
 
 const ENTRY_COUNT = 100_000;
 const SEARCH_COUNT = 1000;
@@ -67,7 +67,7 @@ function searchAll(search: (place: number) => number): number {
   return sum;
 }
 
-export default {
+export default contest({
   title: "one search among 100,000 entries",
   unit: "search",
   cases: (["offset", "time"] as const).map((kind) => ({
@@ -78,4 +78,4 @@ export default {
       DataView: () => searchAll(yardsticks[kind]),
     },
   })),
-} satisfies Question;
+});

@@ -1,13 +1,13 @@
 /** How long does the CRC32C of a batch take, large and small? */
 import assert from "node:assert/strict";
-import { ATTRIBUTES } from "../src/format/batch.ts";
-import { BatchBuilder } from "../src/format/batch-builder.ts";
-import { crc32c } from "../src/format/crc32c.ts";
+import { ATTRIBUTES } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import { crc32c } from "../../src/format/crc32c.ts";
+import { bytesRecords } from "../records.ts";
+import { type Case, contest } from "./contest.ts";
 import * as kafkajs from "./kafkajs.ts";
-import type { Case, Question } from "./question.ts";
-import { bytesRecords } from "./records.ts";
 
-function contest(name: string, recordCount: number): Case {
+function crcOf(name: string, recordCount: number): Case {
   const builder = new BatchBuilder();
   for (const { key, value, timestamp } of bytesRecords().slice(0, recordCount))
     builder.append(key, -1, value, undefined, timestamp);
@@ -21,8 +21,8 @@ function contest(name: string, recordCount: number): Case {
   };
 }
 
-export default {
+export default contest({
   title: "the CRC32C of a batch of records (16-B key, 100-B value)",
   unit: "record",
-  cases: [contest("1000 records", 1000), contest("10 records", 10), contest("1 record", 1)],
-} satisfies Question;
+  cases: [crcOf("1000 records", 1000), crcOf("10 records", 10), crcOf("1 record", 1)],
+});

@@ -1,10 +1,10 @@
 /** How long does it take to make a batch of records: encoded and checksummed, ready to be written? */
 import assert from "node:assert/strict";
-import { CRC } from "../src/format/batch.ts";
-import { BatchBuilder } from "../src/format/batch-builder.ts";
+import { CRC } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import { type BenchRecord, bytesRecords, RECORD_COUNT, textRecords } from "../records.ts";
+import { contest } from "./contest.ts";
 import * as kafkajs from "./kafkajs.ts";
-import type { Question } from "./question.ts";
-import { type BenchRecord, bytesRecords, RECORD_COUNT, textRecords } from "./records.ts";
 
 const builder = new BatchBuilder();
 const bytes = bytesRecords();
@@ -23,7 +23,7 @@ function encode(records: BenchRecord<Uint8Array | string>[]) {
   return builder.seal();
 }
 
-export default {
+export default contest({
   title: "a batch of 1000 records (16-B key, 100-B value), encoded and checksummed",
   unit: "record",
   cases: [
@@ -38,4 +38,4 @@ export default {
       contestants: { varve: () => encode(text), kafkajs: () => kafkajs.encode(text) },
     },
   ],
-} satisfies Question;
+});

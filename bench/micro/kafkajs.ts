@@ -1,6 +1,6 @@
 /** The inside of kafkajs 2.2.4 that does the same as src/format/. It has no types. */
 import { createRequire } from "node:module";
-import type { BenchRecord } from "./records.ts";
+import type { BenchRecord } from "../records.ts";
 
 export interface KafkajsRecord {
   offset: string;

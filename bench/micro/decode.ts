@@ -3,14 +3,14 @@
  * kafkajs has one way, to eager objects, and does not check the checksum.
  */
 import assert from "node:assert/strict";
-import { ConsumerRecord, RecordSource } from "../src/client/record.ts";
-import { serdeFor } from "../src/client/serde.ts";
-import { Batch, batchProblem, placeBatch } from "../src/format/batch.ts";
-import { BatchBuilder } from "../src/format/batch-builder.ts";
-import type { RecordTable } from "../src/format/record.ts";
+import { ConsumerRecord, RecordSource } from "../../src/client/record.ts";
+import { serdeFor } from "../../src/client/serde.ts";
+import { Batch, batchProblem, placeBatch } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import type { RecordTable } from "../../src/format/record.ts";
+import { bytesRecords, RECORD_COUNT } from "../records.ts";
+import { contest } from "./contest.ts";
 import * as kafkajs from "./kafkajs.ts";
-import type { Question } from "./question.ts";
-import { bytesRecords, RECORD_COUNT } from "./records.ts";
 
 const MAX_BYTES = 1024 * 1024;
 const serde = serdeFor("bytes");
@@ -52,7 +52,7 @@ function touched(): number {
   return size;
 }
 
-export default {
+export default contest({
   title: "a batch of 1000 records (16-B key, 100-B value), read",
   unit: "record",
   cases: [
@@ -68,4 +68,4 @@ export default {
       },
     },
   ],
-} satisfies Question;
+});

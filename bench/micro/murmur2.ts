@@ -1,9 +1,9 @@
 /** How long does it take to hash a key to its partition? */
 import assert from "node:assert/strict";
-import { murmur2 } from "../src/format/murmur2.ts";
+import { murmur2 } from "../../src/format/murmur2.ts";
+import { bytesRecords, RECORD_COUNT } from "../records.ts";
+import { contest } from "./contest.ts";
 import * as kafkajs from "./kafkajs.ts";
-import type { Question } from "./question.ts";
-import { bytesRecords, RECORD_COUNT } from "./records.ts";
 
 const keys = bytesRecords().map(({ key }) => key);
 
@@ -16,7 +16,7 @@ function hashAll(hash: (key: Buffer) => number): number {
   return sum;
 }
 
-export default {
+export default contest({
   title: "a key of 16 bytes hashed",
   unit: "key",
   cases: [
@@ -29,4 +29,4 @@ export default {
       },
     },
   ],
-} satisfies Question;
+});

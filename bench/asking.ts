@@ -1,0 +1,176 @@
+/**
+ * Asks one question: starts its subjects, each in a process of its own, and has them take turns (a b c, a b c, …). A machine that is
+ * busy for some seconds slows all subjects of that round, and the ratio within a round stays true.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Clock } from "./clock.ts";
+import type { Command, Reply } from "./host.ts";
+import type { Needs } from "./peers/needs.ts";
+import { benchFolder, stage } from "./places.ts";
+import type { Question, Setting } from "./question.ts";
+import type { Ratio, Result } from "./results.ts";
+import { median, quotients } from "./statistics.ts";
+
+export interface Answer {
+  results: Result[];
+  ratios: Ratio[];
+  /** Who could not be asked, and why. */
+  missing: Record<string, string>;
+  /** Whose answer was an error. */
+  failed: Record<string, string>;
+}
+
+export interface Manner {
+  rounds: number;
+  isQuick: boolean;
+  clock: Clock;
+  needs: Needs;
+  /** Called before each round: what is going on. */
+  tell(what: string): void;
+}
+
+const ROUND_SECONDS = 0.5;
+const QUICK_ROUND_SECONDS = 0.2;
+/** Neither a start nor a round may take longer. */
+const PATIENCE_MS = 15 * 60_000;
+
+/** The question is given with the path of its file, whose last part is its name. */
+export async function ask(path: string, question: Question, manner: Manner): Promise<Answer> {
+  const name = basename(path);
+  const answer: Answer = { results: [], ratios: [], missing: {}, failed: {} };
+  const folder = mkdtempSync(join(stage, "varve-bench-"));
+  const hosts: Host[] = [];
+  try {
+    for (const subject of Object.keys(question.subjects)) {
+      manner.tell(`${name}: ${subject}`);
+      const host = await start(path, question, subject, folder, manner, answer);
+      if (host) hosts.push(host);
+    }
+    await takeTurns(name, question, hosts, manner, answer);
+  } finally {
+    await Promise.all(hosts.map((host) => host.end()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+  answer.results = hosts.flatMap((host) => host.results(name));
+  answer.ratios = question.compare.flatMap(([of, over]) => ratio(name, answer.results, of, over) ?? []);
+  return answer;
+}
+
+async function start(
+  path: string,
+  question: Question,
+  subject: string,
+  parent: string,
+  { isQuick, clock, needs }: Manner,
+  answer: Answer,
+): Promise<Host | undefined> {
+  const { mode, needs: wanted = [], waits = false } = question.subjects[subject];
+  const reason = waits && clock === "cpu" ? "timed by the wall only" : await needs.missing(wanted);
+  if (reason !== undefined) {
+    answer.missing[subject] = reason;
+    return undefined;
+  }
+  const folder = join(parent, subject.replaceAll(/[^\w.-]/g, "-"));
+  mkdirSync(folder);
+  const seconds = isQuick ? QUICK_ROUND_SECONDS : ROUND_SECONDS;
+  const host = new Host(subject, mode, path, { folder, isQuick, seconds, kafka: needs.kafka });
+  const reply = await host.reply();
+  if (reply.kind === "ready") {
+    host.mode = reply.mode ?? mode;
+    return host;
+  }
+  if (reply.kind === "missing") answer.missing[subject] = reply.reason;
+  else if (reply.kind === "failed") answer.failed[subject] = reply.reason;
+  await host.end();
+  rmSync(folder, { recursive: true, force: true });
+  return undefined;
+}
+
+async function takeTurns(
+  name: string,
+  question: Question,
+  hosts: Host[],
+  manner: Manner,
+  answer: Answer,
+): Promise<void> {
+  for (let round = -(question.warmUpRounds ?? 1); round < manner.rounds; round++) {
+    for (const host of hosts) {
+      if (host.subject in answer.failed || host.subject in answer.missing) continue;
+      manner.tell(`${name}: ${round < 0 ? "warming up" : `round ${round + 1} of ${manner.rounds}`}, ${host.subject}`);
+      host.tell("round");
+      const reply = await host.reply();
+      if (reply.kind === "missing") answer.missing[host.subject] = reply.reason;
+      else if (reply.kind === "failed") answer.failed[host.subject] = reply.reason;
+      else if (reply.kind === "figures" && round >= 0) host.note(reply.figures);
+    }
+  }
+}
+
+/** Undefined where one of the two has no answer for each round. */
+function ratio(question: string, results: Result[], of: string, over: string): Ratio | undefined {
+  const [ours, theirs] = [of, over].map((subject) => results.find((result) => result.subject === subject)?.samples);
+  if (ours === undefined || theirs === undefined || ours.length !== theirs.length) return undefined;
+  const all = quotients(ours, theirs);
+  return { question, of, over, ratio: median(all), low: Math.min(...all), high: Math.max(...all) };
+}
+
+class Host {
+  readonly subject: string;
+  mode: string;
+  readonly #process: ChildProcess;
+  readonly #figures = new Map<string, { unit: string; samples: number[] }>();
+  readonly #exited: Promise<void>;
+
+  constructor(subject: string, mode: string, path: string, setting: Setting) {
+    this.subject = subject;
+    this.mode = mode;
+    const script = join(benchFolder, "dist/host.js");
+    this.#process = fork(script, [path, subject, JSON.stringify(setting)], { execArgv: ["--expose-gc"] });
+    this.#exited = new Promise((resolve) => this.#process.once("exit", () => resolve()));
+  }
+
+  tell(command: Command): void {
+    this.#process.send(command);
+  }
+
+  /** The next word of the process; its death is one, too. */
+  reply(): Promise<Reply> {
+    return new Promise((resolve) => {
+      const settle = (reply: Reply) => {
+        clearTimeout(timer);
+        this.#process.off("message", settle);
+        this.#process.off("exit", died);
+        resolve(reply);
+      };
+      const died = (code: number | null) => settle({ kind: "failed", reason: `its process ended with ${code}` });
+      const timer = setTimeout(() => settle({ kind: "failed", reason: "no answer in time" }), PATIENCE_MS);
+      this.#process.once("message", settle);
+      this.#process.once("exit", died);
+    });
+  }
+
+  note(figures: Record<string, { value: number; unit: string }>): void {
+    for (const [metric, { value, unit }] of Object.entries(figures)) {
+      const known = this.#figures.get(metric) ?? { unit, samples: [] };
+      known.samples.push(value);
+      this.#figures.set(metric, known);
+    }
+  }
+
+  results(question: string): Result[] {
+    return [...this.#figures].map(([metric, { unit, samples }]) => {
+      const subject = metric === "" ? this.subject : `${this.subject} ${metric}`;
+      return { question, subject, mode: this.mode, value: median(samples), unit, samples };
+    });
+  }
+
+  /** Asks it to end, and makes it. */
+  async end(): Promise<void> {
+    if (this.#process.connected && this.#process.exitCode === null) this.#process.send("end");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), 10_000);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+}

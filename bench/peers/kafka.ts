@@ -1,0 +1,127 @@
+/**
+ * A real Kafka 4.1.1, and its own performance tools. The tools and the broker get the just-in-time compiler in full, and the broker a
+ * heap of 2 GB; test/oracle/kafka says where it comes from.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { root } from "../places.ts";
+
+const script = join(root, "test/oracle/kafka");
+const home = process.env.KAFKA_HOME ?? join(homedir(), ".cache", "varve-kafka");
+
+export class KafkaServer {
+  readonly address: string;
+  readonly #port: number;
+  readonly #folder: string;
+
+  private constructor(port: number, folder: string) {
+    this.address = `127.0.0.1:${port}`;
+    this.#port = port;
+    this.#folder = folder;
+  }
+
+  static install(): void {
+    kafka(["install"]);
+  }
+
+  /** A broker with an empty data folder. */
+  static async start(): Promise<KafkaServer> {
+    const port = await freePort();
+    process.stderr.write("starting Kafka …");
+    const started = Date.now();
+    const folder = /data (\/.*)/.exec(kafka(["up", String(port)]))![1];
+    process.stderr.write(` ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+    return new KafkaServer(port, dirname(folder));
+  }
+
+  async stop(): Promise<void> {
+    kafka(["down", String(this.#port)]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs one of Kafka's tools; its stdout. */
+export async function kafkaTool(main: string, args: string[]): Promise<string> {
+  const java = ["-Xmx1G", `-Dlog4j2.configurationFile=${home}/log4j2.yaml`, "-cp", `${home}/libs/*`, main, ...args];
+  const { stdout } = await promisify(execFile)("java", java, { maxBuffer: 64 * 1024 * 1024, timeout: 300_000 });
+  return stdout;
+}
+
+export async function createTopic(address: string, topic: string): Promise<void> {
+  const args = ["--bootstrap-server", address, "--create", "--if-not-exists", "--topic", topic, "--partitions", "1"];
+  await kafkaTool("org.apache.kafka.tools.TopicCommand", args);
+}
+
+export async function deleteTopic(address: string, topic: string): Promise<void> {
+  await kafkaTool("org.apache.kafka.tools.TopicCommand", ["--bootstrap-server", address, "--delete", "--topic", topic]);
+}
+
+/** As many records as fast as they go; records per second by the tool's own summary. */
+export async function producerPerformance(
+  address: string,
+  topic: string,
+  count: number,
+  bytes: number,
+): Promise<number> {
+  const args = ["--topic", topic, "--num-records", String(count), "--record-size", String(bytes), "--throughput", "-1"];
+  const properties = [
+    `bootstrap.servers=${address}`,
+    "acks=1",
+    "linger.ms=5",
+    "batch.size=131072",
+    "buffer.memory=134217728",
+  ];
+  const output = await kafkaTool("org.apache.kafka.tools.ProducerPerformance", [
+    ...args,
+    "--producer-props",
+    ...properties,
+  ]);
+  const rates = [...output.matchAll(/^(\d+) records sent, ([\d.]+) records\/sec/gm)];
+  const [, sent, rate] = rates.filter((line) => Number(line[1]) === count).at(-1) ?? [];
+  if (Number(sent) !== count)
+    throw new Error(`ProducerPerformance sent ${sent} of ${count} records: ${output.slice(-300)}`);
+  return Number(rate);
+}
+
+/** Reads that many records from the beginning; records per second of fetching, without the time that joining the group took. */
+export async function consumerPerformance(address: string, topic: string, count: number): Promise<number> {
+  const args = ["--bootstrap-server", address, "--topic", topic, "--messages", String(count), "--timeout", "60000"];
+  const output = await kafkaTool("org.apache.kafka.tools.ConsumerPerformance", [...args, "--hide-header"]);
+  const columns = output
+    .trim()
+    .split("\n")
+    .at(-1)!
+    .split(",")
+    .map((column) => column.trim());
+  const [, , , , read, , , , , fetchRate] = columns;
+  if (Number(read) < count) throw new Error(`ConsumerPerformance read ${read} of ${count} records`);
+  return Number(fetchRate);
+}
+
+function kafka(args: string[]): string {
+  const environment = { ...process.env, HEAP: "2G" };
+  const { status, stdout, stderr, error } = spawnSync(script, args, { encoding: "utf8", env: environment });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`kafka ${args[0]} failed: ${stdout}${stderr}`);
+  return stdout;
+}
+
+/** A port that is free, and the one 10,000 above it too, on which the script puts the controller. */
+async function freePort(): Promise<number> {
+  for (let port = 24_000 + (process.pid % 1000); port < 30_000; port++) {
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+  throw new Error("no pair of ports is free");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
