@@ -40,6 +40,7 @@ export const ERRORS = {
     "the transaction is not where this call needs it; retriable while another call moves it",
   ],
   VARVE_UNKNOWN_PRODUCER: [false, "no transactional id belongs to that producer id"],
+  VARVE_OUT_OF_SEQUENCE: [false, "a batch of an idempotent producer is not the next one of its sequence"],
   VARVE_ABORTED: [false, "the signal was aborted"],
   VARVE_TIMEOUT: [true, "the time allowed has passed"],
 } as const satisfies Record<string, readonly [retriable: boolean, meaning: string]>;

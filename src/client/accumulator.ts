@@ -12,7 +12,7 @@ import { type BatchTopic, OpenBatch, type Pending, type Resolve } from "./open-b
 import type { RecordMetadata } from "./producer-record.ts";
 import { PushWindow } from "./push-window.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
-import { BuilderPool, checkRecordSize, seal, sizeOfRecord, upperBoundOf } from "./sealing.ts";
+import { BuilderPool, checkRecordSize, sizeOfRecord, upperBoundOf } from "./sealing.ts";
 
 export interface AccumulatorOptions {
   clock: Clock;
@@ -210,11 +210,10 @@ export class Accumulator {
     let acknowledged: Promise<void> | undefined;
     let baseOffset: number;
     try {
-      const log = topic.partition(partition);
-      const sealed = seal(builder, topic, this.#clock.now());
-      baseOffset = log.append(sealed);
+      const sealed = topic.seal(partition, builder, this.#clock.now());
+      baseOffset = topic.append(partition, sealed);
       batch.placed(baseOffset, sealed);
-      acknowledged = log.acknowledged(baseOffset + sealed.recordCount);
+      acknowledged = topic.partition(partition).acknowledged(baseOffset + sealed.recordCount);
     } catch (error) {
       this.#fail(batch, error);
       return undefined;

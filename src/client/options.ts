@@ -34,6 +34,8 @@ export interface ProducerOptions {
   compression?: Compression;
   /** How many bytes may be pushed and not acknowledged before `push` asks to wait. 32 MiB by default. */
   bufferMemory?: number;
+  /** Gives batches the producer's id and their sequence, by which a partition recognises what comes twice. True by default. */
+  idempotent?: boolean;
 }
 
 export interface ConsumerOptions<V = unknown> {
@@ -127,6 +129,7 @@ const PRODUCER: OptionTable<ProducerOptions> = {
   batchBytes: integer(1, MAX_INT),
   compression: oneOf(...COMPRESSIONS),
   bufferMemory: integer(1, MAX_INT),
+  idempotent: boolean(),
 };
 
 /** As they come, whatever the values are. */
@@ -170,15 +173,17 @@ export type CheckedProducerOptions = Required<Omit<ProducerOptions, "codec" | "p
 
 export function checkProducerOptions(given: unknown): CheckedProducerOptions {
   const checked = checkOptions<ProducerOptions>(given, PRODUCER, "the producer");
-  return {
-    keyCodec: "string",
-    lingerMs: 0,
-    batchBytes: 16_384,
-    compression: "none",
-    bufferMemory: 32 * MIB,
-    ...checked,
-  };
+  return { ...PRODUCER_DEFAULTS, ...checked };
 }
+
+const PRODUCER_DEFAULTS = {
+  keyCodec: "string",
+  lingerMs: 0,
+  batchBytes: 16_384,
+  compression: "none",
+  bufferMemory: 32 * MIB,
+  idempotent: true,
+} as const;
 
 type Optional = "until" | "partitions" | "group" | "codec" | "signal";
 

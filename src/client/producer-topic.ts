@@ -1,13 +1,26 @@
-/** One topic as one producer sees it: how values are encoded, where records go, and the batches that are open for it. */
+/**
+ * One topic as one producer sees it: how values are encoded, where records go, the batches that are open for it, and how far the
+ * producer's sequence has come in each partition. A batch that could not be appended leaves no gap in it.
+ */
 import type { Partition } from "../engine/partition.ts";
 import type { Topic } from "../engine/topic.ts";
-import { VarveError } from "../errors.ts";
-import type { TimestampType } from "../format/batch.ts";
+import { hasCode, VarveError } from "../errors.ts";
+import { lastSequence, NO_SEQUENCE, type TimestampType } from "../format/batch.ts";
+import type { BatchBuilder, SealedBatch } from "../format/batch-builder.ts";
 import type { Compression } from "../format/compression.ts";
 import type { BatchTopic, OpenBatch } from "./open-batch.ts";
 import { type Partitioner, Partitioning } from "./partitioner.ts";
+import type { ProducerIdentity } from "./producer-identity.ts";
 import type { EncodeTarget } from "./record-encoder.ts";
+import { seal } from "./sealing.ts";
 import type { Serde } from "./serde.ts";
+
+export interface ProducerTopicOptions {
+  serde: Serde;
+  partitioner: Partitioner | undefined;
+  compression: Compression;
+  identity: ProducerIdentity;
+}
 
 export class ProducerTopic implements EncodeTarget, BatchTopic {
   readonly topic: Topic;
@@ -17,15 +30,20 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
   /** By partition. */
   readonly open: (OpenBatch | undefined)[] = [];
   readonly #compression: Compression;
+  readonly #identity: ProducerIdentity;
+  /** Of the next batch, by partition, under the epoch that they are of. */
+  #sequences: number[] = [];
+  #sequencesOf = -1;
   /** By partition, the last call that waits for its log to be opened. */
   readonly #turns = new Map<number, Promise<void>>();
 
-  constructor(topic: Topic, serde: Serde, partitioner: Partitioner | undefined, compression: Compression) {
+  constructor(topic: Topic, { serde, partitioner, compression, identity }: ProducerTopicOptions) {
     this.topic = topic;
     this.name = topic.name;
     this.serde = serde;
     this.partitioning = new Partitioning(partitioner);
     this.#compression = compression;
+    this.#identity = identity;
   }
 
   get partitionCount(): number {
@@ -50,10 +68,27 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
     return this.topic.partition(index);
   }
 
+  /** The next batch of the partition, ready to be appended. Throws when it is larger than the topic allows. */
+  seal(index: number, builder: BatchBuilder, now: number): SealedBatch {
+    const { producerId, producerEpoch, isTransactional } = this.#identity;
+    const baseSequence = producerId < 0 ? NO_SEQUENCE : this.#sequenceOf(index);
+    return seal(builder, this, now, { producerId, producerEpoch, baseSequence, isTransactional });
+  }
+
+  /** Returns its base offset. */
+  append(index: number, sealed: SealedBatch): number {
+    const baseOffset = this.#append(index, sealed);
+    if (this.#identity.producerId >= 0) {
+      this.#sequences[index] = lastSequence(this.#sequenceOf(index), sealed.recordCount);
+    }
+    return baseOffset;
+  }
+
   /** For a call that cannot wait until the log is open. */
   partitionNow(index: number): Partition {
     const partition = this.partition(index);
-    if (this.#canRunNow(index)) return partition;
+    this.#identity.readyNow();
+    if (partition.isReady && !this.#turns.has(index)) return partition;
     throw new VarveError(
       "VARVE_INVALID_ARGUMENT",
       `${this.name}-${index} is not open yet, and appendSync cannot wait for it: await topic.describe() once, or use send`,
@@ -77,12 +112,31 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
   }
 
   #canRunNow(partition: number): boolean {
-    return this.topic.partition(partition).isReady && !this.#turns.has(partition);
+    return this.#identity.isReady() && this.topic.partition(partition).isReady && !this.#turns.has(partition);
   }
 
   async #open(partition: number): Promise<void> {
     await this.#turns.get(partition);
     await this.partition(partition).ready();
+    await this.#identity.ready();
+  }
+
+  #sequenceOf(index: number): number {
+    const { producerEpoch } = this.#identity;
+    if (producerEpoch !== this.#sequencesOf) {
+      this.#sequences = [];
+      this.#sequencesOf = producerEpoch;
+    }
+    return this.#sequences[index] ?? 0;
+  }
+
+  #append(index: number, sealed: SealedBatch): number {
+    try {
+      return this.partition(index).append(sealed);
+    } catch (error) {
+      if (hasCode(error, "VARVE_OUT_OF_SEQUENCE")) this.#identity.renew();
+      throw error;
+    }
   }
 
   #check(): void {

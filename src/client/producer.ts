@@ -15,10 +15,11 @@ import { Accumulator } from "./accumulator.ts";
 import type { Client, ClientContext } from "./context.ts";
 import { checkProducerOptions, type ProducerOptions } from "./options.ts";
 import type { Partitioner } from "./partitioner.ts";
+import { ANONYMOUS, IdempotentIdentity, type ProducerIdentity } from "./producer-identity.ts";
 import type { ProducerRecord, RecordMetadata, TopicReference } from "./producer-record.ts";
 import { ProducerTopic } from "./producer-topic.ts";
 import { RecordEncoder } from "./record-encoder.ts";
-import { roomBeforeCompression, seal, tooLarge } from "./sealing.ts";
+import { roomBeforeCompression, tooLarge } from "./sealing.ts";
 import { type AnyCodec, kindOf, serdeFor } from "./serde.ts";
 
 /** Where the records of one `sendBatch` are in one partition: at the offsets from `baseOffset` to `baseOffset + count - 1`. */
@@ -56,6 +57,7 @@ export class Producer implements Client {
   readonly #codec: AnyCodec | undefined;
   readonly #partitioner: Partitioner | undefined;
   readonly #compression: Compression;
+  readonly #identity: ProducerIdentity;
   readonly #accumulator: Accumulator;
   readonly #events: Emitter<ProducerEvents>;
   readonly #encoder = new RecordEncoder();
@@ -76,6 +78,7 @@ export class Producer implements Client {
     this.#codec = checked.codec;
     this.#partitioner = checked.partitioner;
     this.#compression = checked.compression;
+    this.#identity = checked.idempotent ? new IdempotentIdentity(context.engine.producerIds) : ANONYMOUS;
     const { logger } = context.engine.options;
     this.#events = new Emitter((error) => logger.error?.(`a listener of a producer threw: ${error}`));
     this.#accumulator = new Accumulator({
@@ -130,8 +133,8 @@ export class Producer implements Client {
     const { partition, builder } = batch;
     const log = target.partitionNow(partition);
     this.#accumulator.sealPartition(target, partition);
-    const sealed = seal(builder, target, this.#clock.now());
-    const offset = log.append(sealed);
+    const sealed = target.seal(partition, builder, this.#clock.now());
+    const offset = target.append(partition, sealed);
     if (target.topic.durability === "power") log.flushNow();
     const timestamp = sealed.maxTimestamp;
     this.#accumulator.builders.give(builder);
@@ -223,7 +226,12 @@ export class Producer implements Client {
   #addTopic(topic: Topic): ProducerTopic {
     for (const known of this.#topics.keys()) if (known.isDeleted) this.#topics.delete(known);
     const serde = serdeFor(this.#codec, this.#context.codecOf(topic));
-    const target = new ProducerTopic(topic, serde, this.#partitioner, this.#compression);
+    const target = new ProducerTopic(topic, {
+      serde,
+      partitioner: this.#partitioner,
+      compression: this.#compression,
+      identity: this.#identity,
+    });
     this.#topics.set(topic, target);
     return target;
   }
@@ -258,13 +266,13 @@ export class Producer implements Client {
 
   #appendAll(target: ProducerTopic, batches: readonly PartitionBatch[]): Appended {
     const now = this.#clock.now();
-    const sealed = batches.map(({ builder }) => seal(builder, target, now));
+    const sealed = batches.map(({ partition, builder }) => target.seal(partition, builder, now));
     const logs = batches.map(({ partition }) => target.partition(partition));
     const appended: Appended = { metadata: [], waits: [] };
     for (let i = 0; i < batches.length; i++) {
       const { partition, builder } = batches[i];
       const { recordCount: count, maxTimestamp: timestamp } = sealed[i];
-      const baseOffset = logs[i].append(sealed[i]);
+      const baseOffset = target.append(partition, sealed[i]);
       appended.metadata.push({ topic: target.name, partition, baseOffset, count, timestamp });
       const wait = logs[i].acknowledged(baseOffset + count);
       // One of them may fail before anybody waits for it, when the next append throws.

@@ -54,13 +54,22 @@ export function checkRecordSize(record: RecordEncoder, target: SealTarget): void
   if (size > room) throw tooLarge("the record", size, room, target);
 }
 
+/** Who the batch is from, and its place in the sequence of its partition. */
+export interface SealOrigin {
+  producerId: number;
+  producerEpoch: number;
+  baseSequence: number;
+  isTransactional: boolean;
+}
+
 /** `now` is the time of the append, which the topic may prefer to the producer's. */
-export function seal(builder: BatchBuilder, target: SealTarget, now: number): SealedBatch {
+export function seal(builder: BatchBuilder, target: SealTarget, now: number, origin: SealOrigin): SealedBatch {
   const { compression, maxMessageBytes, timestampType } = target;
-  let sealed = builder.seal({ compression, timestampType, appendTimestamp: now, checksum: false });
+  const options = { compression, timestampType, appendTimestamp: now, checksum: false, ...origin };
+  let sealed = builder.seal(options);
   // What does not compress may grow by a few bytes. It is stored as it is when only that makes it too large.
   if (sizeOfSealed(sealed) > maxMessageBytes && compression !== "none") {
-    sealed = builder.seal({ compression: "none", timestampType, appendTimestamp: now, checksum: false });
+    sealed = builder.seal({ ...options, compression: "none" });
   }
   const size = sizeOfSealed(sealed);
   if (size <= maxMessageBytes) return sealed;

@@ -19,7 +19,7 @@ import { crc32c } from "../format/crc32c.ts";
 import { isUuid } from "../format/uuid.ts";
 import type { Files } from "../storage/files.ts";
 import { CATALOGUE, join, PREVIOUS_CATALOGUE, topicNameProblem } from "../storage/paths.ts";
-import { replaceFile } from "../storage/replace-file.ts";
+import { replaceFile, replaceFileNow } from "../storage/replace-file.ts";
 import { MAX_PARTITIONS, TOPIC_OPTIONS, type TopicConfig } from "./config.ts";
 
 export interface CatalogueTopic {
@@ -57,6 +57,7 @@ export class Catalogue {
   /** The bytes of the newest good one, to be kept when the next one is written. */
   #written: Uint8Array | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #writes = 0;
 
   constructor(files: Files, folder: string, found?: FoundCatalogue) {
     this.#files = files;
@@ -67,23 +68,42 @@ export class Catalogue {
 
   /** One after the other. `content` is asked when the write begins, so that it is never older than the one before. */
   write(content: () => CatalogueContent): Promise<void> {
-    const mine = this.#last.then(() => this.#writeNow(content()));
+    this.#writes++;
+    const mine = this.#last
+      .then(() => this.#replace(content()))
+      .finally(() => {
+        this.#writes--;
+      });
     this.#last = mine.catch(() => {});
     return mine;
   }
 
-  async #writeNow(content: CatalogueContent): Promise<void> {
-    const { clusterId, directoryId, nextProducerId, topics } = content;
-    const bytes = formatCatalogue({
-      version: CATALOGUE_VERSION,
-      generation: this.#generation + 1,
-      clusterId,
-      directoryId,
-      nextProducerId,
-      topics,
-    });
+  /** Nobody writes it now, or waits to. */
+  get isIdle(): boolean {
+    return this.#writes === 0;
+  }
+
+  /** On the calling thread, while it is idle. */
+  writeNow(content: CatalogueContent): void {
+    const bytes = this.#next(content);
+    if (this.#written) replaceFileNow(this.#files, join(this.#folder, PREVIOUS_CATALOGUE), this.#written);
+    replaceFileNow(this.#files, join(this.#folder, CATALOGUE), bytes);
+    this.#wrote(bytes);
+  }
+
+  async #replace(content: CatalogueContent): Promise<void> {
+    const bytes = this.#next(content);
     if (this.#written) await replaceFile(this.#files, join(this.#folder, PREVIOUS_CATALOGUE), this.#written);
     await replaceFile(this.#files, join(this.#folder, CATALOGUE), bytes);
+    this.#wrote(bytes);
+  }
+
+  #next({ clusterId, directoryId, nextProducerId, topics }: CatalogueContent): Uint8Array {
+    const generation = this.#generation + 1;
+    return formatCatalogue({ version: CATALOGUE_VERSION, generation, clusterId, directoryId, nextProducerId, topics });
+  }
+
+  #wrote(bytes: Uint8Array): void {
     this.#generation++;
     this.#written = bytes;
   }

@@ -64,7 +64,10 @@ export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHos
     this.backgroundFlush = new BackgroundFlush(options.clock, options.flushMs);
     this.topicSet = new Topics(this);
     this.offsets = new OffsetStore(this);
-    this.producerIds = new ProducerIds((count) => this.topicSet.reserveProducerIds(count));
+    this.producerIds = new ProducerIds({
+      reserve: (count) => this.topicSet.reserveProducerIds(count),
+      reserveNow: (count) => this.topicSet.reserveProducerIdsNow(count),
+    });
     this.transactions = new TransactionCoordinator(this);
   }
 

@@ -13,7 +13,7 @@ import { parseCleanShutdown } from "../format/checkpoints.ts";
 import type { Files } from "../storage/files.ts";
 import type { LastClose } from "../storage/log-state.ts";
 import { CLEAN_SHUTDOWN, isTemporary, join, nameOf, parentOf } from "../storage/paths.ts";
-import { Catalogue, type FoundCatalogue, loadCatalogue } from "./catalogue.ts";
+import { Catalogue, type FoundCatalogue, loadCatalogue, PRODUCER_ID_BLOCK } from "./catalogue.ts";
 import { loadCheckpoints } from "./checkpoints.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import { type DirectoryKind, kindOf, livePartitionFolders } from "./directory.ts";
@@ -89,11 +89,12 @@ async function giveBack(dir: DataDirectory, lock: Lock, progress: Progress): Pro
 
 async function loadTopics(dir: DataDirectory, found: FoundCatalogue | undefined, lastClose: LastClose): Promise<void> {
   const { files, path, chance, topicSet } = dir;
-  const content = found?.content ?? { ...newDirectoryIds(chance), nextProducerId: 0, topics: [] };
+  const content = found?.content ?? { ...newDirectoryIds(chance), nextProducerId: PRODUCER_ID_BLOCK, topics: [] };
   const checkpoints = loadCheckpoints(files, path, (message) => dir.warn(message));
   topicSet.load(content, new Catalogue(files, path, found), lastClose, checkpoints);
   if (found?.fallback) dir.warn(`${found.fallback}: going on with its predecessor, with retention off`);
   if (!found || found.fallback) await topicSet.writeCatalogue();
+  if (!found) dir.producerIds.begin(0);
   const rewritten = await ensureMetaProperties(files, path, content);
   if (found && rewritten) dir.warn(`${rewritten}; it was written again`);
 }

@@ -6,9 +6,8 @@
  * returns, at "power" once a sync has passed its end; concurrent ones share that sync.
  */
 import { VarveError } from "../errors.ts";
-import { ATTRIBUTES, type Batch, PRODUCER_EPOCH, PRODUCER_ID, TRANSACTIONAL } from "../format/batch.ts";
+import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
-import { readInt16, readInt64 } from "../format/integers.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { Clock } from "../storage/clock.ts";
@@ -18,6 +17,7 @@ import { Log } from "../storage/log.ts";
 import type { LogEvent } from "../storage/log-state.ts";
 import type { OpenTransaction } from "../storage/producer-state.ts";
 import type { SequenceVerdict } from "../storage/sequences.ts";
+import { hasProducer, offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
 import type { TopicConfig } from "./config.ts";
 import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
@@ -145,16 +145,12 @@ export class Partition {
   // ---- writing
 
   /**
-   * Returns the batch's base offset. Those who watch are called before it returns. A batch of a transaction is refused unless
-   * the partition was added to that (VARVE_TRANSACTION_STATE, VARVE_FENCED).
+   * Returns the batch's base offset; of one that an idempotent producer sends again, that of the first. Who watches is called before
+   * it returns. A batch of a transaction that the partition was not added to is refused (VARVE_TRANSACTION_STATE, VARVE_FENCED).
    */
   append(batch: SealedBatch): number {
-    const { bytes, start } = batch;
-    // The low byte of the attributes.
-    if ((bytes[start + ATTRIBUTES + 1] & TRANSACTIONAL) !== 0) {
-      const producerId = readInt64(bytes, start + PRODUCER_ID);
-      this.#host.checkTransaction(this, producerId, readInt16(bytes, start + PRODUCER_EPOCH));
-    }
+    const producer = transactionalProducerOf(batch);
+    if (producer) this.#host.checkTransaction(this, producer.producerId, producer.producerEpoch);
     return this.#append(batch, false);
   }
 
@@ -166,6 +162,8 @@ export class Partition {
   #append(batch: SealedBatch, isMarker: boolean): number {
     const log = this.#writable();
     const size = batch.end - batch.start;
+    const present = !isMarker && hasProducer(batch) ? offsetOfDuplicate(log, batch) : undefined;
+    if (present !== undefined) return present;
     this.#host.space.check(size);
     const segments = log.segmentCount;
     const offset = isMarker ? log.appendMarker(batch) : log.append(batch);

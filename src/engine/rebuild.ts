@@ -159,7 +159,10 @@ function countOf(indexes: readonly number[]): number {
   return Math.max(0, ...indexes.map((index) => index + 1));
 }
 
-/** Past every producer id that a snapshot knows. */
+/** So many ids, at the least, are left out: those of batches behind the last snapshot are not known here. */
+const SKIPPED_PRODUCER_IDS = 1000 * PRODUCER_ID_BLOCK;
+
+/** Past every producer id that a snapshot knows, and far enough to be past those that none does. */
 function nextUnusedProducerId(files: Files, path: string, folders: readonly string[]): number {
   let largest = -1;
   for (const folder of folders) {
@@ -169,7 +172,7 @@ function nextUnusedProducerId(files: Files, path: string, folders: readonly stri
       for (const id of producerIdsIn(files.read(join(path, folder, name)))) largest = Math.max(largest, id);
     }
   }
-  return largest < 0 ? 0 : largest + 1 + PRODUCER_ID_BLOCK;
+  return largest + 1 + SKIPPED_PRODUCER_IDS;
 }
 
 /** None where the snapshot is damaged: the log rebuilds it, and nothing else depends on it here. */

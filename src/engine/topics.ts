@@ -55,6 +55,8 @@ export class Topics implements TopicHost {
   #catalogue: Catalogue | undefined;
   #content: Omit<CatalogueContent, "topics"> = { clusterId: "", directoryId: "", nextProducerId: 0 };
   #changing: Promise<unknown> = Promise.resolve();
+  /** Under way, or waiting for their turn. */
+  #changes = 0;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -198,6 +200,16 @@ export class Topics implements TopicHost {
       await this.writeCatalogue();
       return first;
     });
+  }
+
+  /** The same at once; undefined while the catalogue is being changed. */
+  reserveProducerIdsNow(count: number): number | undefined {
+    this.#checkWritable();
+    if (this.#changes > 0 || !this.#catalogue!.isIdle) return undefined;
+    const first = this.#content.nextProducerId;
+    this.#content = { ...this.#content, nextProducerId: first + count };
+    this.#catalogue!.writeNow(this.catalogueContent());
+    return first;
   }
 
   // ---- changes
@@ -363,7 +375,10 @@ export class Topics implements TopicHost {
   }
 
   #queue<T>(fn: () => Promise<T>): Promise<T> {
-    const mine = this.#changing.then(fn);
+    this.#changes++;
+    const mine = this.#changing.then(fn).finally(() => {
+      this.#changes--;
+    });
     this.#changing = mine.catch(() => {});
     return mine;
   }

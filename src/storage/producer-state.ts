@@ -22,6 +22,19 @@ const NO_TRANSACTION = -1;
 const NO_SEQUENCE = -1;
 const NONE: readonly OpenTransaction[] = [];
 
+const NOTHING: readonly StoredSequence[] = [];
+
+const NEW_PRODUCER: ProducerSnapshotEntry = {
+  producerId: NO_PRODUCER_ID,
+  epoch: -1,
+  lastSequence: NO_SEQUENCE,
+  lastOffset: -1,
+  offsetDelta: 0,
+  timestamp: -1,
+  coordinatorEpoch: -1,
+  currentTxnFirstOffset: NO_TRANSACTION,
+};
+
 /** What a control batch says. */
 export interface ControlMarker {
   /** "unknown" for the types of other versions (leader change, snapshots of the controller's log …). */
@@ -49,7 +62,7 @@ export interface OpenTransaction {
 export class ProducerState {
   readonly #producers = new Map<number, ProducerSnapshotEntry>();
   /** The last batches of each, by which a retry is recognised. */
-  readonly #recent = new Map<number, readonly StoredSequence[]>();
+  readonly #recent = new Map<number, StoredSequence[]>();
   /** Producers with an open transaction → where that began. Transactions begin in the order of the log, so the first is the earliest. */
   readonly #open = new Map<number, number>();
 
@@ -113,7 +126,7 @@ export class ProducerState {
   /** Whether a batch that came from a producer may be appended. */
   judge(batch: Batch): SequenceVerdict {
     const { producerId } = batch;
-    return judgeSequence(this.#producers.get(producerId), this.#recent.get(producerId) ?? [], batch);
+    return judgeSequence(this.#producers.get(producerId), this.#recent.get(producerId) ?? NOTHING, batch);
   }
 
   /** Takes the next batch of the log into account. Returns the transaction that it ends, if it does. */
@@ -121,21 +134,22 @@ export class ProducerState {
     const { producerId } = batch;
     if (producerId === NO_PRODUCER_ID) return undefined;
     if (batch.isControl) return this.#end(batch);
-    const before = this.#producers.get(producerId);
-    const firstOffset = before?.currentTxnFirstOffset ?? NO_TRANSACTION;
-    const opens = batch.isTransactional && firstOffset === NO_TRANSACTION;
-    if (opens) this.#open.set(producerId, batch.baseOffset);
-    this.#remember(batch, before?.epoch === batch.producerEpoch);
-    this.#producers.set(producerId, {
-      producerId,
-      epoch: batch.producerEpoch,
-      lastSequence: batch.lastSequence,
-      lastOffset: batch.lastOffset,
-      offsetDelta: batch.lastOffset - batch.baseOffset,
-      timestamp: batch.maxTimestamp,
-      coordinatorEpoch: before?.coordinatorEpoch ?? -1,
-      currentTxnFirstOffset: opens ? batch.baseOffset : firstOffset,
-    });
+    const { producerEpoch: epoch, baseOffset, lastOffset, lastSequence, maxTimestamp: timestamp } = batch;
+    let entry = this.#producers.get(producerId);
+    this.#remember(batch, entry?.epoch === epoch);
+    if (entry === undefined) {
+      entry = { ...NEW_PRODUCER, producerId };
+      this.#producers.set(producerId, entry);
+    }
+    entry.epoch = epoch;
+    entry.lastSequence = lastSequence;
+    entry.lastOffset = lastOffset;
+    entry.offsetDelta = lastOffset - baseOffset;
+    entry.timestamp = timestamp;
+    if (batch.isTransactional && entry.currentTxnFirstOffset === NO_TRANSACTION) {
+      entry.currentTxnFirstOffset = baseOffset;
+      this.#open.set(producerId, baseOffset);
+    }
     return undefined;
   }
 
@@ -148,8 +162,14 @@ export class ProducerState {
 
   #remember(batch: Batch, isSameEpoch: boolean): void {
     const { producerId, baseSequence, lastSequence, baseOffset, lastOffset, maxTimestamp: timestamp } = batch;
-    const before = isSameEpoch ? (this.#recent.get(producerId) ?? []).slice(1 - REMEMBERED_BATCHES) : [];
-    this.#recent.set(producerId, [...before, { baseSequence, lastSequence, baseOffset, lastOffset, timestamp }]);
+    const stored = { baseSequence, lastSequence, baseOffset, lastOffset, timestamp };
+    const recent = isSameEpoch ? this.#recent.get(producerId) : undefined;
+    if (recent === undefined) {
+      this.#recent.set(producerId, [stored]);
+      return;
+    }
+    if (recent.length === REMEMBERED_BATCHES) recent.shift();
+    recent.push(stored);
   }
 
   /** A marker bumps the producer's epoch to its own and, where that is a new one, forgets the sequences of the old. */

@@ -470,8 +470,8 @@ describe("options of a producer", () => {
     [{ codec: { encode() {} } }, "codec", "decode"],
     [{ keyCodec: "json" }, "keyCodec", "bytes"],
     [{ partitioner: 3 }, "partitioner", "function"],
-    [{ idempotent: true }, "idempotent", "known are"],
-    [{ transactionalId: "t" }, "transactionalId", "known are"],
+    [{ idempotent: "yes" }, "idempotent", "true or false"],
+    [{ enableIdempotence: true }, "enableIdempotence", "known are"],
   ])("%j is refused by name", async (options, option, expected) => {
     const log = await createTestLog();
     expect(() => log.producer(options as never)).toThrow(

@@ -1,0 +1,40 @@
+/** The door of a partition for batches of producers that have an id: each is stored once, in its turn, and in its transaction. */
+import { VarveError } from "../errors.ts";
+import { ATTRIBUTES, Batch, PRODUCER_EPOCH, PRODUCER_ID, placeBatch, TRANSACTIONAL } from "../format/batch.ts";
+import type { SealedBatch } from "../format/batch-builder.ts";
+import { readInt16, readInt64 } from "../format/integers.ts";
+import type { Log } from "../storage/log.ts";
+
+/** Whether the batch has one. A producer id of −1 begins with a set bit; other ids are never negative. */
+export function hasProducer({ bytes, start }: SealedBatch): boolean {
+  return bytes[start + PRODUCER_ID] < 0x80;
+}
+
+/** Who has written the batch, if it is part of a transaction. */
+export function transactionalProducerOf({
+  bytes,
+  start,
+}: SealedBatch): { producerId: number; producerEpoch: number } | undefined {
+  // The low byte of the attributes.
+  if ((bytes[start + ATTRIBUTES + 1] & TRANSACTIONAL) === 0) return undefined;
+  return { producerId: readInt64(bytes, start + PRODUCER_ID), producerEpoch: readInt16(bytes, start + PRODUCER_EPOCH) };
+}
+
+/** Where the batch is already; undefined when it is the next one. Throws when it is neither. */
+export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch): number | undefined {
+  // Where it stands so far means nothing.
+  placeBatch(bytes, start, log.endOffset, log.leaderEpoch);
+  const batch = new Batch(bytes, start);
+  if (batch.isControl) return undefined;
+  const verdict = log.judgeSequence(batch);
+  if (verdict.kind === "next") return undefined;
+  if (verdict.kind === "duplicate") return verdict.of.baseOffset;
+  const { topic, partition } = log;
+  const who = `${topic}-${partition}: producer ${batch.producerId}`;
+  if (verdict.kind === "fenced") {
+    const message = `${who} has the epoch ${verdict.epoch} by now, not ${batch.producerEpoch}`;
+    throw new VarveError("VARVE_FENCED", message, { topic, partition });
+  }
+  const message = `${who} sent sequence ${batch.baseSequence}; ${verdict.expected} comes next`;
+  throw new VarveError("VARVE_OUT_OF_SEQUENCE", message, { topic, partition });
+}
