@@ -5,11 +5,6 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import { readInt16, readInt64 } from "../format/integers.ts";
 import type { Log } from "../storage/log.ts";
 
-/** Whether the batch has one. A producer id of −1 begins with a set bit; other ids are never negative. */
-export function hasProducer({ bytes, start }: SealedBatch): boolean {
-  return bytes[start + PRODUCER_ID] < 0x80;
-}
-
 /** Who has written the batch, if it is part of a transaction. */
 export function transactionalProducerOf({
   bytes,
@@ -20,8 +15,13 @@ export function transactionalProducerOf({
   return { producerId: readInt64(bytes, start + PRODUCER_ID), producerEpoch: readInt16(bytes, start + PRODUCER_EPOCH) };
 }
 
-/** Where the batch is already; undefined when it is the next one. Throws when it is neither. */
-export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch): number | undefined {
+/**
+ * Where the batch is already; undefined when it is the next one, or its producer has no id. Throws when it is neither. What
+ * coordinators write, once each, has no sequence to speak of: Kafka's own give all of it the sequence 0.
+ */
+export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch, isInternal: boolean): number | undefined {
+  // A producer id of −1 begins with a set bit; other ids are never negative.
+  if (isInternal || bytes[start + PRODUCER_ID] >= 0x80) return undefined;
   // Where it stands so far means nothing.
   placeBatch(bytes, start, log.endOffset, log.leaderEpoch);
   const batch = new Batch(bytes, start);

@@ -9,6 +9,8 @@ export interface TopicOfPartition {
   readonly config: TopicConfig;
   readonly durability: Durability;
   readonly isDeleted: boolean;
+  /** Kept by the log itself: only coordinators write it. */
+  readonly isInternal: boolean;
 }
 
 /** Where the partition lies, and how far it had come. */

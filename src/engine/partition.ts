@@ -17,7 +17,7 @@ import { Log } from "../storage/log.ts";
 import type { LogEvent } from "../storage/log-state.ts";
 import type { OpenTransaction } from "../storage/producer-state.ts";
 import type { SequenceVerdict } from "../storage/sequences.ts";
-import { hasProducer, offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
+import { offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
 import type { TopicConfig } from "./config.ts";
 import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
@@ -162,7 +162,7 @@ export class Partition {
   #append(batch: SealedBatch, isMarker: boolean): number {
     const log = this.#writable();
     const size = batch.end - batch.start;
-    const present = !isMarker && hasProducer(batch) ? offsetOfDuplicate(log, batch) : undefined;
+    const present = isMarker ? undefined : offsetOfDuplicate(log, batch, this.topic.isInternal);
     if (present !== undefined) return present;
     this.#host.space.check(size);
     const segments = log.segmentCount;

@@ -3,7 +3,6 @@
  *
  *   the producer is not known here          next, whatever its sequence: retention may have deleted what came before
  *   its epoch is older than the known one   fenced
- *   without a sequence                      next: it is from a coordinator, which writes each batch once
  *   its epoch is newer                      next when it begins at 0, else out of order
  *   same epoch, one of the last 5 batches   duplicate: answered with where that batch stands
  *   same epoch, follows the last sequence   next
@@ -49,7 +48,6 @@ export function judgeSequence(
 ): SequenceVerdict {
   if (known === undefined) return NEXT;
   if (batch.producerEpoch < known.epoch) return { kind: "fenced", epoch: known.epoch };
-  if (batch.baseSequence === NO_SEQUENCE) return NEXT;
   if (batch.producerEpoch > known.epoch) return batch.baseSequence === 0 ? NEXT : { kind: "out-of-order", expected: 0 };
   const { baseSequence: base, lastSequence: last } = batch;
   const expected = known.lastSequence === NO_SEQUENCE ? 0 : lastSequence(known.lastSequence, 1);

@@ -4,7 +4,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { BatchBuilder, type SealedBatch } from "../../src/format/batch-builder.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
-import { openEngine, reopenEngine, valuesOf } from "./engines.ts";
+import { batchOf, openEngine, reopenEngine, valuesOf } from "./engines.ts";
 
 function batch(baseSequence: number, values: readonly string[], producerEpoch = 0, producerId = 7): SealedBatch {
   const builder = new BatchBuilder();
@@ -77,4 +77,20 @@ describe("a batch that is not the next", () => {
     expect(valuesOf(partition)).toEqual(["b"]);
     await engine.close();
   });
+});
+
+it("what coordinators write is stored as it comes: two commits of one producer both count", async () => {
+  const { files, engine } = await opened();
+  engine.topic("t").partition(0).append(batchOf(["a", "b"]));
+  const producer = await engine.transactions.initProducerId("id", 60_000);
+  for (const offset of [1, 2]) {
+    await engine.transactions.addOffsets("id", producer, "group");
+    await engine.offsets.commitInTransaction("group", producer, [{ topic: "t", partition: 0, offset }]);
+    await engine.transactions.end("id", producer, "commit");
+  }
+  await engine.close();
+  const again = await openEngine({ files });
+  await again.offsets.ready();
+  expect(again.offsets.committed("group", "t", 0)).toMatchObject({ offset: 2 });
+  await again.close();
 });

@@ -19,8 +19,6 @@ describe("judgeSequence", () => {
   it.each([
     ["an unknown producer, whatever its sequence", undefined, batch(0, 17), { kind: "next" }],
     ["an older epoch", known, batch(2, 10), { kind: "fenced", epoch: 3 }],
-    ["an older epoch without a sequence", known, batch(2, -1), { kind: "fenced", epoch: 3 }],
-    ["the known epoch without a sequence", known, batch(3, -1), { kind: "next" }],
     ["a newer epoch from 0", known, batch(4, 0), { kind: "next" }],
     ["a newer epoch from elsewhere", known, batch(4, 10), { kind: "out-of-order", expected: 0 }],
     ["the last batch again", known, batch(3, 5, 9), { kind: "duplicate", of: recent[1] }],
