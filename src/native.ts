@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 1;
+const ABI = 2;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -37,6 +37,12 @@ export interface Native {
     rows: Int32Array,
     timestampDeltas: Float64Array,
   ): boolean;
+  lz4Compress: BlockCodec;
+  lz4Decompress: BlockCodec;
+  snappyCompress: BlockCodec;
+  snappyDecompress: BlockCodec;
+  zstdCompress: BlockCodec;
+  zstdDecompress: BlockCodec;
   write?(descriptor: number, from: Uint8Array, at: number, length: number, position: number): number;
   /** `seal` and `write`. */
   writeSealed?(descriptor: number, from: Uint8Array, at: number, length: number, position: number): number;
@@ -44,6 +50,21 @@ export interface Native {
   /** Reads to the start of `into`; `verdict[0]` then says how far it is good batches. */
   readBatches?(descriptor: number, into: Uint8Array, length: number, position: number, verdict: Int32Array): number;
 }
+
+/**
+ * Compresses or decompresses bytes[start, end) to out[at, limit). Returns the size; TOO_SMALL, or what is below it where the input is
+ * damaged.
+ */
+export type BlockCodec = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  at: number,
+  limit: number,
+) => number;
+
+export const TOO_SMALL = -1;
 
 /** One of the two. */
 export interface LoadedNative {

@@ -8,6 +8,7 @@
 
 mod batches;
 mod bytes;
+mod codecs;
 mod crc;
 #[cfg(unix)]
 mod files;
@@ -21,7 +22,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 1;
+const ABI: u32 = 2;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -100,4 +101,40 @@ pub fn read_batches(
         *verdict.first_mut().ok_or_else(bytes::out_of_range)? = batches::good_batches(&chunk[..count as usize]) as i32;
     }
     Ok(count)
+}
+
+/// Compresses bytes[start, end) to out[at, limit). The size, or negative: see codecs.rs. So do all that follow.
+#[napi(catch_unwind)]
+pub fn lz4_compress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::lz4_compress(range(bytes, start, end)?, range_mut(out, at, limit)?))
+}
+
+/// One block.
+#[napi(catch_unwind)]
+pub fn lz4_decompress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::lz4_decompress(range(bytes, start, end)?, range_mut(out, at, limit)?))
+}
+
+/// As one raw block.
+#[napi(catch_unwind)]
+pub fn snappy_compress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::snappy_compress(range(bytes, start, end)?, range_mut(out, at, limit)?))
+}
+
+/// One raw block.
+#[napi(catch_unwind)]
+pub fn snappy_decompress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::snappy_decompress(range(bytes, start, end)?, range_mut(out, at, limit)?))
+}
+
+/// As one frame.
+#[napi(catch_unwind)]
+pub fn zstd_compress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::zstd_compress(range(bytes, start, end)?, range_mut(out, at, limit)?))
+}
+
+/// All frames.
+#[napi(catch_unwind)]
+pub fn zstd_decompress(bytes: &[u8], start: u32, end: u32, out: Out<'_, u8>, at: u32, limit: u32) -> Result<i32> {
+    Ok(codecs::zstd_decompress(range(bytes, start, end)?, range_mut(out, at, limit)?))
 }

@@ -5,6 +5,7 @@
  *
  * A send costs one promise, because it returns one, a push none; everything else is shared by the batch.
  */
+import type { Partition } from "../engine/partition.ts";
 import { HEADER_BYTES } from "../format/batch.ts";
 import type { Clock } from "../storage/clock.ts";
 import { holdProcess, releaseProcess } from "./keep-alive.ts";
@@ -18,6 +19,8 @@ export interface AccumulatorOptions {
   clock: Clock;
   lingerMs: number;
   batchBytes: number;
+  /** What compresses the batches. */
+  native: Partition["native"];
   /** How much may be pushed and not acknowledged before `push` asks to wait. */
   bufferMemory: number;
   /** The first push has failed. */
@@ -34,7 +37,7 @@ const capture = (resolve: Resolve) => {
 };
 
 export class Accumulator {
-  readonly builders = new BuilderPool();
+  readonly builders: BuilderPool;
   readonly window: PushWindow;
   readonly #clock: Clock;
   readonly #lingerMs: number;
@@ -49,6 +52,7 @@ export class Accumulator {
   #takenBytes = 0;
 
   constructor(options: AccumulatorOptions) {
+    this.builders = new BuilderPool(options.native);
     this.#clock = options.clock;
     this.#lingerMs = options.lingerMs;
     this.#batchBytes = options.batchBytes;

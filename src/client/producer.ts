@@ -84,6 +84,7 @@ export class Producer implements Client {
     this.#accumulator = new Accumulator({
       ...checked,
       clock: this.#clock,
+      native: context.engine.files.native,
       pushFailed: (error) => this.#events.emit("error", error),
     });
     context.opened(this);

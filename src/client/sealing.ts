@@ -2,6 +2,7 @@
  * How large a record and a batch may be, and the last step before the append: compressed as topic and producer say, and
  * refused when larger than the topic's `maxMessageBytes`. The limit holds for the batch as it is stored.
  */
+import type { Partition } from "../engine/partition.ts";
 import { VarveError } from "../errors.ts";
 import { HEADER_BYTES, type TimestampType } from "../format/batch.ts";
 import { BatchBuilder, type SealedBatch } from "../format/batch-builder.ts";
@@ -92,9 +93,14 @@ export function tooLarge(what: string, size: number, limit: number, target: Seal
 /** Builders to use again. A large one is let go: it would keep its scratch for ever. */
 export class BuilderPool {
   readonly #free: BatchBuilder[] = [];
+  readonly #native: Partition["native"];
+
+  constructor(native: Partition["native"]) {
+    this.#native = native;
+  }
 
   take(): BatchBuilder {
-    return this.#free.pop() ?? new BatchBuilder();
+    return this.#free.pop() ?? new BatchBuilder(undefined, this.#native);
   }
 
   give(builder: BatchBuilder): void {

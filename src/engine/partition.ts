@@ -120,6 +120,11 @@ export class Partition {
     return this.#log?.durableOffset ?? this.#place.recoveryPoint ?? 0;
   }
 
+  /** What works on its batches; undefined: TypeScript. */
+  get native(): Files["native"] {
+    return this.#host.files.native;
+  }
+
   get leaderEpoch(): number {
     return this.#log?.leaderEpoch ?? 0;
   }

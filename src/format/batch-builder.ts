@@ -6,6 +6,7 @@
  * intermediate buffer per record.
  */
 import { VarveError } from "../errors.ts";
+import type { Native } from "../native.ts";
 import {
   CONTROL,
   checksumBatch,
@@ -60,8 +61,10 @@ export class BatchBuilder {
   maxTimestamp = 0;
   #scratch: Buffer;
   #end = HEADER_BYTES;
+  readonly #native: Native | undefined;
 
-  constructor(initialBytes = 16_384) {
+  constructor(initialBytes = 16_384, native?: Native) {
+    this.#native = native;
     this.#scratch = Buffer.allocUnsafeSlow(Math.max(initialBytes, 256));
   }
 
@@ -118,7 +121,7 @@ export class BatchBuilder {
     let bytes: Uint8Array = this.#scratch;
     let end = this.#end;
     if (compression !== "none") {
-      const packed = compress(compression, bytes, HEADER_BYTES, end);
+      const packed = compress(compression, bytes, HEADER_BYTES, end, this.#native);
       end = HEADER_BYTES + packed.length;
       bytes = new Uint8Array(end);
       bytes.set(packed, HEADER_BYTES);
@@ -138,7 +141,7 @@ export class BatchBuilder {
       recordCount: this.recordCount,
     });
     const lacksChecksum = options.checksum === false;
-    if (!lacksChecksum) checksumBatch(bytes, 0, end, undefined);
+    if (!lacksChecksum) checksumBatch(bytes, 0, end, this.#native);
     return { bytes, start: 0, end, recordCount: this.recordCount, maxTimestamp, lacksChecksum };
   }
 

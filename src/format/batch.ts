@@ -68,8 +68,11 @@ export class Batch {
   readonly recordCount: number;
   /** Where the batch stands in its file; set by who read it. */
   position = 0;
+  /** What unpacks and tables the records; undefined: TypeScript. */
+  readonly #native: Native | undefined;
 
-  constructor(bytes: Uint8Array, at: number) {
+  constructor(bytes: Uint8Array, at: number, native?: Native) {
+    this.#native = native;
     this.bytes = bytes;
     this.at = at;
     this.sizeInBytes = LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH);
@@ -127,7 +130,7 @@ export class Batch {
     const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
     const start = isCompressed ? 0 : this.at + HEADER_BYTES;
     const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
-    const table = tableRecords(bytes, start, end, this.recordCount);
+    const table = tableRecords(bytes, start, end, this.recordCount, this.#native);
     if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
     const last = this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0;
     if (last > readInt32(this.bytes, this.at + LAST_OFFSET_DELTA))
@@ -151,7 +154,8 @@ export class Batch {
   }
 
   #unpack(maxBytes: number): Uint8Array {
-    return decompress(this.compression, this.bytes, this.at + HEADER_BYTES, this.at + this.sizeInBytes, maxBytes);
+    const { bytes, at, sizeInBytes, compression } = this;
+    return decompress(compression, bytes, at + HEADER_BYTES, at + sizeInBytes, maxBytes, this.#native);
   }
 }
 
@@ -165,14 +169,14 @@ export function lastSequence(baseSequence: number, delta: number): number {
  * What is wrong with the batch at bytes[at, end), or undefined. "short" means only that it reaches past `end`: with more
  * bytes at hand it may be good.
  */
-export function batchProblem(bytes: Uint8Array, at: number, end: number): string | undefined {
+export function batchProblem(bytes: Uint8Array, at: number, end: number, native?: Native): string | undefined {
   if (end - at < HEADER_BYTES) return "short";
   const length = readInt32(bytes, at + BATCH_LENGTH);
   if (length < HEADER_BYTES - LOG_OVERHEAD) return `batch length ${length} is less than a header`;
   if (bytes[at + MAGIC] !== 2) return `magic ${bytes[at + MAGIC]} is not 2`;
   if (at + LOG_OVERHEAD + length > end) return "short";
   const stored = readUint32(bytes, at + CRC);
-  const computed = crc32c(bytes, at + ATTRIBUTES, at + LOG_OVERHEAD + length);
+  const computed = checksum(bytes, at + ATTRIBUTES, at + LOG_OVERHEAD + length, native);
   if (stored !== computed) return `CRC32C ${hex(computed)} is not the stored ${hex(stored)}`;
   const lastOffsetDelta = readInt32(bytes, at + LAST_OFFSET_DELTA);
   const count = readInt32(bytes, at + RECORD_COUNT);
@@ -219,8 +223,12 @@ const FEWEST_NATIVE_BYTES = 512;
 
 /** Puts the checksum into the header of the batch that ends at `end`. */
 export function checksumBatch(bytes: Uint8Array, at: number, end: number, native: Native | undefined): void {
-  if (native !== undefined && end - at >= FEWEST_NATIVE_BYTES) native.seal(bytes, at, end);
-  else writeInt32(bytes, at + CRC, crc32c(bytes, at + ATTRIBUTES, end));
+  writeInt32(bytes, at + CRC, checksum(bytes, at + ATTRIBUTES, end, native));
+}
+
+function checksum(bytes: Uint8Array, start: number, end: number, native: Native | undefined): number {
+  const isLong = native !== undefined && end - start >= FEWEST_NATIVE_BYTES;
+  return isLong ? native.crc32c(bytes, start, end) : crc32c(bytes, start, end);
 }
 
 /** The two fields that an append decides. The checksum does not cover them. */

@@ -1,15 +1,18 @@
 /**
  * The codecs of record batches: one call compresses the records of a batch, one gives them back.
  *
+ * With the native module lz4, snappy and zstd are its own, byte for byte other than those here and the same when unpacked.
+ *
  * What is decompressed is untrusted. It is bounded by maxBytes before memory is spent (256 MiB of zeros are 260 KB of
  * gzip), and whatever is wrong with it, damage or size, is a VARVE_CORRUPT whose message tells which.
  */
 import * as zlib from "node:zlib";
 import { VarveError } from "../errors.ts";
+import type { Native } from "../native.ts";
 import { damaged, tooLarge } from "./codec-errors.ts";
 import { decodeLz4, encodeLz4 } from "./lz4.ts";
 import { decodeSnappy, encodeSnappy } from "./snappy.ts";
-import { checkZstdFrames, decodeZstd } from "./zstd.ts";
+import { checkZstdFrames, decodeZstd, decodeZstdNatively, encodeZstdNatively } from "./zstd.ts";
 
 /** By the number in the low three bits of a batch's attributes. */
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
@@ -37,8 +40,8 @@ export function nativeZstd(module: object): NativeZstd | null {
 }
 
 /** Whether `compress` has this codec here: only zstd may be missing. Every codec can be decompressed everywhere. */
-export function canCompress(codec: Compression, zstd = NATIVE_ZSTD): boolean {
-  return codec !== "zstd" || zstd !== null;
+export function canCompress(codec: Compression, native?: Native, zstd = NATIVE_ZSTD): boolean {
+  return codec !== "zstd" || native !== undefined || zstd !== null;
 }
 
 /** bytes[start, end), compressed. The result may be a view of a larger buffer, and of `bytes` itself where nothing is to do. */
@@ -47,6 +50,7 @@ export function compress(
   bytes: Uint8Array,
   start: number,
   end: number,
+  native?: Native,
   zstd = NATIVE_ZSTD,
 ): Uint8Array {
   switch (codec) {
@@ -55,10 +59,11 @@ export function compress(
     case "gzip":
       return zlib.gzipSync(bytes.subarray(start, end));
     case "snappy":
-      return encodeSnappy(bytes, start, end);
+      return encodeSnappy(bytes, start, end, native);
     case "lz4":
-      return encodeLz4(bytes, start, end);
+      return encodeLz4(bytes, start, end, native);
     case "zstd":
+      if (native !== undefined) return encodeZstdNatively(bytes, start, end, native);
       if (zstd === null) throw noZstd();
       return zstd.zstdCompressSync(bytes.subarray(start, end));
   }
@@ -71,6 +76,7 @@ export function decompress(
   start: number,
   end: number,
   maxBytes: number,
+  native?: Native,
   zstd = NATIVE_ZSTD,
 ): Uint8Array {
   switch (codec) {
@@ -80,10 +86,11 @@ export function decompress(
     case "gzip":
       return bounded(codec, maxBytes, (options) => zlib.gunzipSync(bytes.subarray(start, end), options));
     case "snappy":
-      return decodeSnappy(bytes, start, end, maxBytes);
+      return decodeSnappy(bytes, start, end, maxBytes, native);
     case "lz4":
-      return decodeLz4(bytes, start, end, maxBytes);
+      return decodeLz4(bytes, start, end, maxBytes, native);
     case "zstd":
+      if (native !== undefined) return decodeZstdNatively(bytes, start, end, maxBytes, native);
       if (zstd === null) return decodeZstd(bytes, start, end, maxBytes);
       checkZstdFrames(bytes, start, end);
       return bounded(codec, maxBytes, (options) => zstd.zstdDecompressSync(bytes.subarray(start, end), options));
@@ -110,7 +117,7 @@ function bounded(
 function noZstd(): VarveError {
   return new VarveError(
     "VARVE_CODEC_UNAVAILABLE",
-    `zstd compression needs Node 22.15 or later: the zlib of Node ${process.versions.node} has none. ` +
-      "Use a newer Node, or another codec (gzip, snappy or lz4). Reading zstd works here.",
+    "zstd compression needs the native engine, or Node 22.15 or later: the zlib of Node " +
+      `${process.versions.node} has none. Use one of them, or another codec (gzip, snappy or lz4). Reading zstd works here.`,
   );
 }

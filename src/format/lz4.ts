@@ -9,6 +9,7 @@
  * We write what Kafka's Java client writes: independent blocks of 64 KiB, no sizes, no checksums (the batch has its CRC).
  * We read every frame without a dictionary: linked blocks, all sizes and checksums, frames in a row, skippable frames.
  */
+import type { Native } from "../native.ts";
 import { damaged, tooLarge } from "./codec-errors.ts";
 import { copyLiterals, DecoderOutput } from "./decoder-output.ts";
 import { readInt32LE, readUint32LE, readUint64LE, writeInt32LE } from "./little-endian.ts";
@@ -46,7 +47,7 @@ interface Frame {
 }
 
 /** bytes[start, end) as one frame. */
-export function encodeLz4(bytes: Uint8Array, start: number, end: number): Uint8Array {
+export function encodeLz4(bytes: Uint8Array, start: number, end: number, native?: Native): Uint8Array {
   const length = end - start;
   const blocks = Math.ceil(length / BLOCK_SIZE);
   const out = new Uint8Array(HEADER_LENGTH + length + blocks * 4 + lz4BlockBound(BLOCK_SIZE) - BLOCK_SIZE + 4);
@@ -56,14 +57,22 @@ export function encodeLz4(bytes: Uint8Array, start: number, end: number): Uint8A
   out[6] = headerChecksum(out, 4, 6);
   let at = HEADER_LENGTH;
   for (let from = start; from < end; from += BLOCK_SIZE)
-    at = writeBlock(bytes, from, Math.min(from + BLOCK_SIZE, end), out, at);
+    at = writeBlock(bytes, from, Math.min(from + BLOCK_SIZE, end), out, at, native);
   writeInt32LE(out, at, 0);
   return out.subarray(0, at + 4);
 }
 
-function writeBlock(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+function writeBlock(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  at: number,
+  native: Native | undefined,
+): number {
   const length = end - start;
-  const sealed = encodeLz4Block(bytes, start, end, out, at + 4);
+  const packed = native?.lz4Compress(bytes, start, end, out, at + 4, out.length) ?? -1;
+  const sealed = packed < 0 ? encodeLz4Block(bytes, start, end, out, at + 4) : at + 4 + packed;
   const size = sealed - at - 4;
   if (size < length) {
     writeInt32LE(out, at, size);
@@ -75,11 +84,17 @@ function writeBlock(bytes: Uint8Array, start: number, end: number, out: Uint8Arr
 }
 
 /** All frames in bytes[start, end), their contents end to end. At most maxBytes. */
-export function decodeLz4(bytes: Uint8Array, start: number, end: number, maxBytes: number): Uint8Array {
+export function decodeLz4(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxBytes: number,
+  native?: Native,
+): Uint8Array {
   const out = new DecoderOutput(maxBytes, (end - start) * 4);
   let at = start;
   do {
-    at = isSkippable(bytes, at, end) ? skipFrame(bytes, at, end) : decodeFrame(bytes, at, end, out);
+    at = isSkippable(bytes, at, end) ? skipFrame(bytes, at, end) : decodeFrame(bytes, at, end, out, native);
   } while (at < end);
   return out.take();
 }
@@ -94,7 +109,13 @@ function skipFrame(bytes: Uint8Array, at: number, end: number): number {
   return at + 8 + length;
 }
 
-function decodeFrame(bytes: Uint8Array, start: number, end: number, out: DecoderOutput): number {
+function decodeFrame(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: DecoderOutput,
+  native: Native | undefined,
+): number {
   const frame = readHeader(bytes, start, end);
   const { flags, contentSize } = frame;
   const first = out.size;
@@ -105,7 +126,7 @@ function decodeFrame(bytes: Uint8Array, start: number, end: number, out: Decoder
     const word = readUint32LE(bytes, at);
     at += 4;
     if (word === 0) break;
-    at = decodeBlock(bytes, at, end, word, frame, first, out);
+    at = decodeBlock(bytes, at, end, word, frame, first, out, native);
   }
   if (contentSize !== undefined && contentSize !== out.size - first)
     throw damaged("lz4", "it is not as long as it says");
@@ -141,6 +162,7 @@ function decodeBlock(
   { flags, blockSize }: Frame,
   frameStart: number,
   out: DecoderOutput,
+  native: Native | undefined,
 ): number {
   const length = word & ~STORED;
   const stored = word >= STORED;
@@ -151,7 +173,9 @@ function decodeBlock(
   const limit = out.reserve(room);
   const floor = flags & INDEPENDENT ? out.size : frameStart;
   if (!stored) {
-    const size = decodeLz4Block(bytes, at, after, out.bytes, out.size, limit, floor);
+    // What the native decoder refuses is decoded here, which tells what is wrong with it. It knows no linked blocks.
+    const count = floor === out.size ? (native?.lz4Decompress(bytes, at, after, out.bytes, out.size, limit) ?? -1) : -1;
+    const size = count < 0 ? decodeLz4Block(bytes, at, after, out.bytes, out.size, limit, floor) : out.size + count;
     if (size < 0) throw overflow(out, blockSize);
     out.size = size;
     return next;

@@ -11,6 +11,7 @@
  * `tableRecords` walks all records of a batch once, checks every length against its surroundings and writes where things
  * lie into a table of numbers; a record is then looked at lazily, in place.
  */
+import type { Native } from "../native.ts";
 import { cursor, readVarint, readVarlong, sizeOfVarint, sizeOfVarlong } from "./varint.ts";
 
 /** The columns of a table row, all Int32. A length of −1 means null. */
@@ -25,6 +26,9 @@ export const COLUMNS = 6;
 
 /** The least a record takes: its length, attributes, two deltas, two nulls and no headers. */
 export const MIN_RECORD_BYTES = 7;
+
+/** Below this the call costs more than it saves. */
+const FEWEST_NATIVE_RECORDS = 16;
 
 /** Where the records of one batch lie. `timestampDeltas` is apart because they may need more than 32 bits. */
 export interface RecordTable {
@@ -45,10 +49,21 @@ const NO_HEADERS: Headers = Object.freeze([]);
  * Tables the `count` records in bytes[start, end). Returns what is wrong, or the table: a batch whose records do not fill
  * it exactly, reach over each other, or do not ascend, is not used at all.
  */
-export function tableRecords(bytes: Uint8Array, start: number, end: number, count: number): RecordTable | string {
+export function tableRecords(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  count: number,
+  native?: Native,
+): RecordTable | string {
   if (count * MIN_RECORD_BYTES > end - start) return `${count} records cannot fit into ${end - start} bytes`;
   const rows = new Int32Array(count * COLUMNS);
   const timestampDeltas = new Float64Array(count);
+  // What the native walk refuses or doubts is walked here, which tells what is wrong with it.
+  if (native !== undefined && count >= FEWEST_NATIVE_RECORDS) {
+    if (native.tableRecords(bytes, start, end, count, rows, timestampDeltas))
+      return { bytes, count, rows, timestampDeltas };
+  }
   let at = start;
   let offsetDelta = -1;
   for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {

@@ -7,6 +7,7 @@
  *
  * We write xerial with blocks of 32 KiB, as Kafka's Java client; librdkafka writes raw. We read both.
  */
+import type { Native } from "../native.ts";
 import { damaged, tooLarge } from "./codec-errors.ts";
 import { copyLiterals, copyMatch } from "./decoder-output.ts";
 import { readInt32, writeInt32 } from "./integers.ts";
@@ -27,7 +28,7 @@ const MAX_EXPANSION = 22;
 const finder = new MatchFinder();
 
 /** bytes[start, end) in xerial framing. */
-export function encodeSnappy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+export function encodeSnappy(bytes: Uint8Array, start: number, end: number, native?: Native): Uint8Array {
   const blocks = Math.ceil((end - start) / XERIAL_BLOCK);
   const out = new Uint8Array(XERIAL_HEADER + blocks * (4 + rawBound(0)) + rawBound(end - start));
   out.set(XERIAL_MAGIC);
@@ -35,7 +36,9 @@ export function encodeSnappy(bytes: Uint8Array, start: number, end: number): Uin
   writeInt32(out, XERIAL_MAGIC.length + 4, 1);
   let at = XERIAL_HEADER;
   for (let from = start; from < end; from += XERIAL_BLOCK) {
-    const sealed = encodeRawInto(bytes, from, Math.min(from + XERIAL_BLOCK, end), out, at + 4);
+    const to = Math.min(from + XERIAL_BLOCK, end);
+    const size = native?.snappyCompress(bytes, from, to, out, at + 4, out.length) ?? -1;
+    const sealed = size < 0 ? encodeRawInto(bytes, from, to, out, at + 4) : at + 4 + size;
     writeInt32(out, at, sealed - at - 4);
     at = sealed;
   }
@@ -49,25 +52,45 @@ export function encodeRawSnappy(bytes: Uint8Array, start: number, end: number): 
 }
 
 /** Raw or xerial, whichever it is. At most maxBytes. */
-export function decodeSnappy(bytes: Uint8Array, start: number, end: number, maxBytes: number): Uint8Array {
+export function decodeSnappy(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxBytes: number,
+  native?: Native,
+): Uint8Array {
   return isXerial(bytes, start, end)
-    ? decodeXerial(bytes, start, end, maxBytes)
-    : decodeRaw(bytes, start, end, maxBytes);
+    ? decodeXerial(bytes, start, end, maxBytes, native)
+    : decodeRaw(bytes, start, end, maxBytes, native);
 }
 
 function isXerial(bytes: Uint8Array, at: number, end: number): boolean {
   return end - at >= XERIAL_HEADER && XERIAL_MAGIC.every((byte, i) => bytes[at + i] === byte);
 }
 
-function decodeRaw(bytes: Uint8Array, start: number, end: number, maxBytes: number): Uint8Array {
+function decodeRaw(bytes: Uint8Array, start: number, end: number, maxBytes: number, native?: Native): Uint8Array {
   const length = rawLength(bytes, start, end, maxBytes);
   const out = new Uint8Array(length);
-  decodeRawInto(bytes, start, end, out, 0, length);
+  decodeBlockInto(bytes, start, end, out, 0, length, native);
   return out;
 }
 
+/** What the native decoder refuses is decoded here, which tells what is wrong with it. */
+function decodeBlockInto(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  first: number,
+  last: number,
+  native: Native | undefined,
+): void {
+  if (native?.snappyDecompress(bytes, start, end, out, first, last) === last - first) return;
+  decodeRawInto(bytes, start, end, out, first, last);
+}
+
 /** Twice over the blocks: first their lengths, each held against what its block can stand for, then their contents. */
-function decodeXerial(bytes: Uint8Array, start: number, end: number, maxBytes: number): Uint8Array {
+function decodeXerial(bytes: Uint8Array, start: number, end: number, maxBytes: number, native?: Native): Uint8Array {
   let size = 0;
   forEachBlock(bytes, start, end, (from, to) => {
     size += rawLength(bytes, from, to, maxBytes);
@@ -77,7 +100,7 @@ function decodeXerial(bytes: Uint8Array, start: number, end: number, maxBytes: n
   let at = 0;
   forEachBlock(bytes, start, end, (from, to) => {
     const length = rawLength(bytes, from, to, size);
-    decodeRawInto(bytes, from, to, out, at, at + length);
+    decodeBlockInto(bytes, from, to, out, at, at + length, native);
     at += length;
   });
   return out;

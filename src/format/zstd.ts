@@ -1,5 +1,6 @@
 /**
- * Decoding of Zstandard frames (RFC 8878) for runtimes whose zlib has none (Node before 22.15). There is no encoder.
+ * Zstandard frames (RFC 8878): a decoder for runtimes whose zlib has none (Node before 22.15), and both directions by the native
+ * module.
  *
  *   magic 28 B5 2F FD | descriptor | [window] | [dictionary id] | [content size] | blocks | [checksum]
  *   block   uint24 little-endian: last, type (2 bits), size (21 bits) | bytes
@@ -8,6 +9,8 @@
  * and time follows the bytes in and out. Not supported: dictionaries. The checksum (XXH64) is not checked: a batch has
  * its CRC.
  */
+import { VarveError } from "../errors.ts";
+import { type Native, TOO_SMALL } from "../native.ts";
 import { damaged, tooLarge } from "./codec-errors.ts";
 import { copyLiterals, DecoderOutput } from "./decoder-output.ts";
 import { readInt32LE, readUint16LE, readUint32LE, readUint64LE } from "./little-endian.ts";
@@ -52,6 +55,38 @@ export function decodeZstd(bytes: Uint8Array, start: number, end: number, maxByt
   const out = new DecoderOutput(maxBytes, (end - start) * 4);
   forEachFrame(bytes, start, end, (frame) => decodeFrame(bytes, end, frame, out));
   return out.take();
+}
+
+/** bytes[start, end) as one frame. */
+export function encodeZstdNatively(bytes: Uint8Array, start: number, end: number, native: Native): Uint8Array {
+  const length = end - start;
+  // The library's own bound.
+  const bound = length + (length >>> 8) + Math.max(0, (MAX_ZSTD_BLOCK - length) >>> 11) + 64;
+  const out = new Uint8Array(bound);
+  const size = native.zstdCompress(bytes, start, end, out, 0, bound);
+  if (size < 0) throw new VarveError("VARVE_CODEC", `zstd cannot compress ${length} bytes`);
+  return out.subarray(0, size);
+}
+
+/** As `decodeZstd`, natively; what that refuses is decoded here, which tells what is wrong with it. */
+export function decodeZstdNatively(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxBytes: number,
+  native: Native,
+): Uint8Array {
+  // Not by what a header claims: the room doubles, and decoding begins again, until it is enough.
+  for (let room = Math.min(maxBytes, (end - start) * 4); ; room = Math.min(maxBytes, room * 2)) {
+    const out = new Uint8Array(room);
+    const size = native.zstdDecompress(bytes, start, end, out, 0, room);
+    if (size >= 0) {
+      // The library takes nothing at all for an empty result.
+      checkZstdFrames(bytes, start, end);
+      return size * 2 < room ? out.slice(0, size) : out.subarray(0, size);
+    }
+    if (size !== TOO_SMALL || room === maxBytes) return decodeZstd(bytes, start, end, maxBytes);
+  }
 }
 
 /**

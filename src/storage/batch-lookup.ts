@@ -43,11 +43,12 @@ export function lookUp({ epochs }: LogState, segment: Segment, offset: number): 
   piece.clear();
   const position = (isFar ? atEntry(segment, before + 1, offset) : undefined) ?? hop(segment, before, offset);
   if (position === undefined) return undefined;
-  const batch = piece.batchAt(position);
+  const { native } = segment.log;
+  const batch = piece.batchAt(position, native);
   const isGood =
     batch.lastOffset < segment.endOffset &&
     batch.leaderEpoch === epochs.at(batch.baseOffset) &&
-    batchProblem(batch.bytes, batch.at, batch.at + batch.sizeInBytes) === undefined;
+    batchProblem(batch.bytes, batch.at, batch.at + batch.sizeInBytes, native) === undefined;
   return isGood ? batch : undefined;
 }
 
@@ -141,8 +142,8 @@ class Piece {
     return this.baseOffsetAt(position) + readInt32(this.#bytes, position - this.#position + LAST_OFFSET_DELTA);
   }
 
-  batchAt(position: number): Batch {
-    const batch = new Batch(this.#bytes, position - this.#position);
+  batchAt(position: number, native: File["native"]): Batch {
+    const batch = new Batch(this.#bytes, position - this.#position, native);
     batch.position = position;
     return batch;
   }

@@ -37,7 +37,7 @@ export function readChunk(file: File, position: number, end: number, maxBytes: n
     bytes = whole;
     verdict[0] = file.native?.goodBatches(whole, 0, available) ?? 0;
   }
-  const chunk = parseChunk(bytes, available, verdict[0], position, position + available >= end || isCut);
+  const chunk = parseChunk(file, bytes, available, verdict[0], position, position + available >= end || isCut);
   // The file is shorter than it was when its size was taken.
   if (isCut) chunk.problem ??= "short";
   return chunk;
@@ -49,14 +49,21 @@ export function readBatchAt(file: File, position: number, end: number): Batch | 
 }
 
 /** `good` is how far the batches are known to be good already. */
-function parseChunk(bytes: Uint8Array, available: number, good: number, position: number, isLast: boolean): Chunk {
+function parseChunk(
+  { native }: File,
+  bytes: Uint8Array,
+  available: number,
+  good: number,
+  position: number,
+  isLast: boolean,
+): Chunk {
   const batches: Batch[] = [];
   let at = 0;
   while (at < available) {
-    const problem = at < good ? undefined : batchProblem(bytes, at, available);
+    const problem = at < good ? undefined : batchProblem(bytes, at, available, native);
     if (problem === "short" && !isLast && at > 0) break;
     if (problem !== undefined) return { batches, next: position + at, problem };
-    const batch = new Batch(bytes, at);
+    const batch = new Batch(bytes, at, native);
     batch.position = position + at;
     batches.push(batch);
     at += batch.sizeInBytes;

@@ -79,6 +79,8 @@ export class DiskFile implements File, Holder {
 
   read(into: Uint8Array, at: number, length: number, position: number): number {
     const descriptor = this.#use();
+    const { native } = this;
+    if (native?.read) return this.#counted("read", native.read(descriptor, into, at, length, position));
     let done = 0;
     try {
       while (done < length) {
@@ -92,42 +94,32 @@ export class DiskFile implements File, Holder {
     return done;
   }
 
+  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
+    const { native } = this;
+    if (!native?.readBatches) return readAndCheck(this, into, length, position, verdict);
+    return this.#counted("read", native.readBatches(this.#use(), into, length, position, verdict));
+  }
+
   write(from: Uint8Array, at: number, length: number, position: number): void {
     const descriptor = this.#useForWriting();
+    const { native } = this;
     this.#written++;
-    let done = 0;
-    try {
-      // The system may take a part and report no error; the rest then fails with the reason, or is taken as well.
-      while (done < length) {
-        const count = writeSync(descriptor, from, at + done, length - done, position + done);
-        if (count === 0) break;
-        done += count;
-      }
-    } catch (error) {
-      throw systemError("write", this.path, error);
-    }
+    const done = native?.write
+      ? this.#counted("write", native.write(descriptor, from, at, length, position))
+      : this.#writePlainly(descriptor, from, at, length, position);
     if (done < length) throw foundError("write", this.path, "ENOSPC");
   }
 
   writeSealed(from: Uint8Array, at: number, length: number, position: number): void {
     const { native } = this;
-    if (native?.writeSealed === undefined) {
+    if (!native?.writeSealed) {
       sealAndWrite(this, from, at, length, position);
       return;
     }
     const descriptor = this.#useForWriting();
     this.#written++;
-    const count = native.writeSealed(descriptor, from, at, length, position);
-    if (count < 0) throw systemError("write", this.path, numberedError(count));
-    if (count < length) throw foundError("write", this.path, "ENOSPC");
-  }
-
-  readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number {
-    const { native } = this;
-    if (native?.readBatches === undefined) return readAndCheck(this, into, length, position, verdict);
-    const count = native.readBatches(this.#use(), into, length, position, verdict);
-    if (count < 0) throw systemError("read", this.path, numberedError(count));
-    return count;
+    const done = this.#counted("write", native.writeSealed(descriptor, from, at, length, position));
+    if (done < length) throw foundError("write", this.path, "ENOSPC");
   }
 
   truncate(size: number): void {
@@ -228,6 +220,27 @@ export class DiskFile implements File, Holder {
   #seen(failure: VarveError): VarveError {
     this.#failureSeen = true;
     return failure;
+  }
+
+  /** The system may take a part and report no error; the rest then fails with the reason, or is taken as well. */
+  #writePlainly(descriptor: number, from: Uint8Array, at: number, length: number, position: number): number {
+    let done = 0;
+    try {
+      while (done < length) {
+        const count = writeSync(descriptor, from, at + done, length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+    } catch (error) {
+      throw systemError("write", this.path, error);
+    }
+    return done;
+  }
+
+  /** What a native call answered: a count, or the system's error number, negative. */
+  #counted(operation: string, count: number): number {
+    if (count < 0) throw systemError(operation, this.path, numberedError(count));
+    return count;
   }
 
   #useForWriting(): number {

@@ -89,7 +89,7 @@ async function outcomeOf(
 
 function append(partition: Partition, records: Uint8Array, version: number, now: number): Outcome {
   const { index } = partition;
-  const { batch, sealed, logAppendTimeMs } = checkProduced(records, version, partition.topic.config, now);
+  const { batch, sealed, logAppendTimeMs } = checkProduced(records, version, partition, now);
   if (batch.producerId >= 0) {
     const verdict = partition.judgeSequence(batch);
     if (verdict.kind === "duplicate") {
