@@ -1,9 +1,10 @@
 /** What a disk file does when the system fails or does less than it was asked: node:fs with some of its calls replaced. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
+import type { Native } from "../../src/native.ts";
 import { DiskFiles } from "../../src/storage/disk-files.ts";
 import type { File } from "../../src/storage/files.ts";
 import { contentOf, expectError, expectVarveError } from "./files-suite.ts";
@@ -47,7 +48,7 @@ let path: string;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "varve-faults-"));
-  files = new DiskFiles({ root, maxDescriptors: 1 });
+  files = new DiskFiles({ root, maxDescriptors: 1, native: null });
   path = `${root}/a`;
   file = files.open(path, "create");
 });
@@ -105,6 +106,37 @@ describe("an error of the system", () => {
   it("is told with operation, path and the system's words", () => {
     taken.write = () => fail("EIO");
     expect(() => write("x")).toThrow(`cannot write ${path}: EIO: words of the system`);
+  });
+});
+
+describe("the native module's answer", () => {
+  /** A module that answers so, whatever it is asked. */
+  const answering = (count: number): File => {
+    const answer = () => count;
+    const native = { write: answer, writeSealed: answer, read: answer, readBatches: answer } as unknown as Native;
+    return new DiskFiles({ root, native }).open(path, "write");
+  };
+  const bytes = new Uint8Array(100);
+  const calls: [string, (file: File) => unknown][] = [
+    ["write", (file) => file.write(bytes, 0, 100, 0)],
+    ["writeSealed", (file) => file.writeSealed(bytes, 0, 100, 0)],
+    ["read", (file) => file.read(bytes, 0, 100, 0)],
+    ["readBatches", (file) => file.readBatches(bytes, 100, 0, new Int32Array(1))],
+  ];
+
+  it.each(calls)("of %s: a negative number is the system's error", (_, call) => {
+    expectError(() => call(answering(-constants.errno.EIO)), "VARVE_IO", path, "EIO");
+    expectError(() => call(answering(-constants.errno.EFBIG)), "VARVE_FILE_TOO_LARGE", path, "EFBIG");
+    expect(() => call(answering(-constants.errno.ENOSPC))).toThrow(`${path}: ENOSPC: no space left on device`);
+    expectError(() => call(answering(-987654)), "VARVE_IO", path);
+  });
+
+  it.each(calls.slice(0, 2))("of %s: a smaller count is a full disk", (_, call) => {
+    expectError(() => call(answering(60)), "VARVE_NO_SPACE", path, "ENOSPC");
+  });
+
+  it.each(calls.slice(2))("of %s: a smaller count is the end of the file", (_, call) => {
+    expect(call(answering(60))).toBe(60);
   });
 });
 

@@ -38,6 +38,11 @@ filesSuite("disk files", () => {
   return { files: new DiskFiles({ root }), root };
 });
 
+filesSuite("disk files without the native module", () => {
+  const root = freshFolder();
+  return { files: new DiskFiles({ root, native: null }), root };
+});
+
 filesSuite("disk files with one descriptor", () => ({
   files: new DiskFiles({ maxDescriptors: 1 }),
   root: freshFolder(),

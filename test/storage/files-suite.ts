@@ -1,6 +1,8 @@
 /** What every implementation of Files promises. Run by disk-files.test.ts, memory-files.test.ts and others. */
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, VarveError } from "../../src/errors.ts";
+import { batchProblem } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
 import type { File, Files } from "../../src/storage/files.ts";
 import { join } from "../../src/storage/paths.ts";
 import { replaceFile } from "../../src/storage/replace-file.ts";
@@ -39,6 +41,14 @@ export function contentOf(file: File): string {
   return new TextDecoder().decode(into.subarray(0, file.read(into, 0, into.length, 0)));
 }
 
+/** Twenty records, as an append gets them. */
+function batchWithoutChecksum(): Uint8Array {
+  const builder = new BatchBuilder();
+  for (let i = 0; i < 20; i++) builder.append(`k${i}`, -1, "v".repeat(30), undefined, 1000 + i);
+  const { bytes: scratch, end } = builder.seal({ checksum: false });
+  return scratch.slice(0, end);
+}
+
 export function filesSuite(name: string, make: () => { files: Files; root: string }): void {
   describe(name, () => {
     it("reads back what was written, at any position", () => {
@@ -65,6 +75,47 @@ export function filesSuite(name: string, make: () => { files: Files; root: strin
       expect(file.read(into, 0, 8, 100)).toBe(0);
       expect(file.read(into, 0, 0, 0)).toBe(0);
       file.close();
+    });
+
+    it("seals a batch as it writes it, and says of a run of batches how far it is good", () => {
+      const { files, root } = make();
+      const path = join(root, "a");
+      const file = files.open(path, "create");
+      const batch = batchWithoutChecksum();
+      const around = new Uint8Array(batch.length + 20);
+      around.set(batch, 10);
+      const size = batch.length;
+      file.writeSealed(around, 10, size, 0);
+      file.writeSealed(around, 10, size, size);
+      expect(batchProblem(around, 10, 10 + size)).toBeUndefined();
+      expect(
+        Buffer.compare(
+          files.read(path)!,
+          Buffer.concat([around.subarray(10, 10 + size), around.subarray(10, 10 + size)]),
+        ),
+      ).toBe(0);
+
+      const into = new Uint8Array(size * 3);
+      const verdict = new Int32Array([-1]);
+      const known = (length: number) => (files.native ? length : 0);
+      expect(file.readBatches(into, into.length, 0, verdict)).toBe(size * 2);
+      expect(verdict[0]).toBe(known(size * 2));
+      expect(Buffer.compare(into.subarray(size, size * 2), around.subarray(10, 10 + size))).toBe(0);
+      expect(file.readBatches(into, size * 2 - 1, 0, verdict)).toBe(size * 2 - 1);
+      expect(verdict[0]).toBe(known(size));
+      expect(file.readBatches(into, size, 5, verdict)).toBe(size);
+      expect(verdict[0]).toBe(0);
+      expect(file.readBatches(into, size, size * 2, verdict)).toBe(0);
+      expect(verdict[0]).toBe(0);
+      file.write(Uint8Array.of(around[10 + size - 1] ^ 1), 0, 1, size * 2 - 1);
+      file.readBatches(into, into.length, 0, verdict);
+      expect(verdict[0]).toBe(known(size));
+      file.close();
+      expectError(() => file.readBatches(into, 1, 0, verdict), "VARVE_CLOSED", path);
+      expectError(() => file.writeSealed(around, 10, size, 0), "VARVE_CLOSED", path);
+      const reader = files.open(path, "read");
+      expectError(() => reader.writeSealed(around, 10, size, 0), "VARVE_ACCESS", path);
+      reader.close();
     });
 
     it("fills a hole with zeros, also where bytes were cut off before", () => {

@@ -10,6 +10,12 @@ function inFolder() {
 
 filesSuite("memory files", inFolder);
 
+filesSuite("memory files without the native module", () => {
+  const files = new MemoryFiles({ native: null });
+  files.makeFolder("/data");
+  return { files, root: "/data" };
+});
+
 filesSuite("a clone of memory files", () => {
   const { files, root } = inFolder();
   return { files: files.clone(), root };
