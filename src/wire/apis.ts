@@ -18,12 +18,19 @@ import { CreateTopics } from "./messages/19-create-topics.ts";
 import { DeleteTopics } from "./messages/20-delete-topics.ts";
 import { InitProducerId } from "./messages/22-init-producer-id.ts";
 import { OffsetForLeaderEpoch } from "./messages/23-offset-for-leader-epoch.ts";
+import { AddPartitionsToTxn } from "./messages/24-add-partitions-to-txn.ts";
+import { AddOffsetsToTxn } from "./messages/25-add-offsets-to-txn.ts";
+import { EndTxn } from "./messages/26-end-txn.ts";
+import { TxnOffsetCommit } from "./messages/28-txn-offset-commit.ts";
 import { DescribeConfigs } from "./messages/32-describe-configs.ts";
 import { CreatePartitions } from "./messages/37-create-partitions.ts";
 import { DeleteGroups } from "./messages/42-delete-groups.ts";
 import { IncrementalAlterConfigs } from "./messages/44-incremental-alter-configs.ts";
 import { ListPartitionReassignments } from "./messages/46-list-partition-reassignments.ts";
 import { DescribeCluster } from "./messages/60-describe-cluster.ts";
+import { DescribeProducers } from "./messages/61-describe-producers.ts";
+import { DescribeTransactions } from "./messages/65-describe-transactions.ts";
+import { ListTransactions } from "./messages/66-list-transactions.ts";
 
 export const APIS: readonly Api[] = [
   Produce,
@@ -44,12 +51,19 @@ export const APIS: readonly Api[] = [
   DeleteTopics,
   InitProducerId,
   OffsetForLeaderEpoch,
+  AddPartitionsToTxn,
+  AddOffsetsToTxn,
+  EndTxn,
+  TxnOffsetCommit,
   DescribeConfigs,
   CreatePartitions,
   DeleteGroups,
   IncrementalAlterConfigs,
   ListPartitionReassignments,
   DescribeCluster,
+  DescribeProducers,
+  DescribeTransactions,
+  ListTransactions,
 ];
 
 const BY_KEY = new Map(APIS.map((api) => [api.key, api]));

@@ -6,17 +6,16 @@
  *   length, CRC32C, a magic or a codec that is none,
  *   damaged compression                                        CORRUPT_MESSAGE (2)
  *   records that are not what the header says, control batch,
- *   a producer id without a sequence, no key where compacted   INVALID_RECORD (87)
+ *   a producer id without a sequence, a transaction without a
+ *   producer id, no key where compacted                        INVALID_RECORD (87)
  *   zstd before version 7                                      UNSUPPORTED_COMPRESSION_TYPE (76)
  *   larger than max.message.bytes                              MESSAGE_TOO_LARGE (10)
  *   a timestamp outside ±(2^53−1)                              INVALID_TIMESTAMP (32)
- *   part of a transaction                                      INVALID_TXN_STATE (48): there are none here yet
  *
  * A batch is rewritten in three cases only: the topic has a compression of its own, the topic stamps with the time of the
  * append, or the header's largest timestamp is not that of its records (Kafka sets it right too).
  */
 import type { TopicConfig } from "../engine/config.ts";
-import type { Partition } from "../engine/partition.ts";
 import { hasCode } from "../errors.ts";
 import {
   BATCH_LENGTH,
@@ -51,16 +50,11 @@ export interface ProducedBatch {
 }
 
 /** Throws Refused. `now` is the time of the append. */
-export function checkProduced(
-  records: Uint8Array,
-  version: number,
-  { topic: { config }, native }: Pick<Partition, "topic" | "native">,
-  now: number,
-): ProducedBatch {
-  checkOneBatch(records, native);
+export function checkProduced(records: Uint8Array, version: number, config: TopicConfig, now: number): ProducedBatch {
+  checkOneBatch(records);
   // What a client puts there means nothing.
   placeBatch(records, 0, 0, NO_EPOCH);
-  const batch = new Batch(records, 0, native);
+  const batch = new Batch(records, 0);
   checkHeader(batch, version);
   if (batch.sizeInBytes > config.maxMessageBytes) {
     const message = `a batch of ${batch.sizeInBytes} bytes; max.message.bytes is ${config.maxMessageBytes}`;
@@ -69,15 +63,15 @@ export function checkProduced(
   const table = tableOf(batch, config);
   if (config.cleanupPolicy !== "delete") checkKeys(table);
   const maxTimestamp = checkTimestamps(batch, table);
-  return rewritten(batch, table, maxTimestamp, config, now, native);
+  return rewritten(batch, table, maxTimestamp, config, now);
 }
 
-function checkOneBatch(records: Uint8Array, native: Partition["native"]): void {
+function checkOneBatch(records: Uint8Array): void {
   if (records.length < HEADER_BYTES) throw invalid(`${records.length} bytes are no record batch`);
   if (records[MAGIC] < 2) throw invalid(`message format ${records[MAGIC]}: only record batches of magic 2 are taken`);
   const size = LOG_OVERHEAD + readInt32(records, BATCH_LENGTH);
   if (size < records.length && size >= HEADER_BYTES) throw invalid("more than one record batch for a partition");
-  const problem = batchProblem(records, 0, records.length, native);
+  const problem = batchProblem(records, 0, records.length);
   if (problem === undefined) return;
   throw new Refused(
     problem.includes("records cannot span") ? ERROR.INVALID_RECORD : ERROR.CORRUPT_MESSAGE,
@@ -87,7 +81,8 @@ function checkOneBatch(records: Uint8Array, native: Partition["native"]): void {
 
 function checkHeader(batch: Batch, version: number): void {
   if (batch.isControl) throw invalid("clients write no control batches");
-  if (batch.isTransactional) throw new Refused(ERROR.INVALID_TXN_STATE, "there are no transactions on this listener");
+  if (batch.isTransactional && batch.producerId === NO_PRODUCER_ID)
+    throw invalid("a transaction without a producer id");
   const offsets = batch.lastOffset - batch.baseOffset + 1;
   if (batch.recordCount < 1 || batch.recordCount !== offsets) {
     throw invalid(`${batch.recordCount} records over ${offsets} offsets`);
@@ -139,11 +134,10 @@ function rewritten(
   maxTimestamp: number,
   config: TopicConfig,
   now: number,
-  native: Partition["native"],
 ): ProducedBatch {
   const isAppendTime = config.messageTimestampType === "LogAppendTime";
   const compression = config.compression === "producer" ? batch.compression : config.compression;
-  const bytes = compression === batch.compression ? batch.bytes : packedAgain(batch, table, compression, native);
+  const bytes = compression === batch.compression ? batch.bytes : packedAgain(batch, table, compression);
   const max = isAppendTime ? now : maxTimestamp;
   const attributes = (batch.attributes & ~COMPRESSION_MASK & ~LOG_APPEND_TIME) | COMPRESSIONS.indexOf(compression);
   const wanted = attributes | (isAppendTime ? LOG_APPEND_TIME : 0);
@@ -156,16 +150,11 @@ function rewritten(
 }
 
 /** The same records under another compression, with room for the header. */
-function packedAgain(
-  batch: Batch,
-  { bytes }: RecordTable,
-  compression: Compression,
-  native: Partition["native"],
-): Uint8Array {
+function packedAgain(batch: Batch, { bytes }: RecordTable, compression: Compression): Uint8Array {
   const isPacked = batch.compression !== "none";
   const start = isPacked ? 0 : HEADER_BYTES;
   const end = isPacked ? bytes.length : batch.sizeInBytes;
-  const packed = compress(compression, bytes, start, end, native);
+  const packed = compress(compression, bytes, start, end);
   const whole = new Uint8Array(HEADER_BYTES + packed.length);
   whole.set(packed, HEADER_BYTES);
   return whole;

@@ -278,23 +278,22 @@ describe("sessions", () => {
 describe("isolation", () => {
   it("read_committed stops at an open transaction and names the aborted ones", async () => {
     await topicWith("t", [["plain"]]);
-    const write = (attributes: { isTransactional?: boolean; isControl?: boolean }, marker?: "abort") => {
-      const builder = new BatchBuilder();
-      const key = marker ? new Uint8Array([0, 0, 0, 0]) : "k";
-      const value = marker ? new Uint8Array([0, 0, 0, 0, 0, 0]) : "v";
-      builder.append(key, -1, value, undefined, 0);
-      const sequence = marker ? -1 : 0;
-      const sealed = builder.seal({ producerId: 9, producerEpoch: 0, baseSequence: sequence, ...attributes });
-      engine.topic("t").partition(0).append(sealed);
-    };
-    write({ isTransactional: true });
+    const producer = await engine.transactions.initProducerId("tx", 60_000);
+    await engine.transactions.addPartitions("tx", producer, [{ topic: "t", partition: 0 }]);
+    const builder = new BatchBuilder();
+    builder.append("k", -1, "v", undefined, 0);
+    engine
+      .topic("t")
+      .partition(0)
+      .append(builder.seal({ ...producer, baseSequence: 0, isTransactional: true }));
     const committed = await one({}, { isolationLevel: 1 });
     expect(committed).toMatchObject({ highWatermark: 2, lastStableOffset: 1, abortedTransactions: [] });
     expect(committed.records).toHaveLength(sizeOf(["plain"]));
     expect((await one({})).records!.length).toBeGreaterThan(sizeOf(["plain"]));
-    write({ isTransactional: true, isControl: true }, "abort");
+    await engine.transactions.end("tx", producer, "abort");
     const after = await one({}, { isolationLevel: 1 });
-    expect(after).toMatchObject({ lastStableOffset: 3, abortedTransactions: [{ producerId: 9, firstOffset: 1 }] });
+    const aborted = { producerId: producer.producerId, firstOffset: 1 };
+    expect(after).toMatchObject({ lastStableOffset: 3, abortedTransactions: [aborted] });
     expect(await one({})).toMatchObject({ abortedTransactions: null });
   });
 });

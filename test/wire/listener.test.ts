@@ -123,7 +123,7 @@ describe("versions", () => {
     const { errorCode, apiKeys } = await (await client()).call(ApiVersions, version, versions);
     expect(errorCode).toBe(0);
     expect(apiKeys).toContainEqual({ apiKey: 0, minVersion: 0, maxVersion: 11 });
-    expect(apiKeys).toHaveLength(24);
+    expect(apiKeys).toHaveLength(31);
   });
 
   it("a later ApiVersions is answered in version 0 with error 35, and the connection goes on", async () => {

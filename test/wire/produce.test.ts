@@ -142,7 +142,7 @@ describe("a batch that is refused", () => {
     ["a length past its end", 2, () => changed((bytes) => writeInt32(bytes, BATCH_LENGTH, bytes.length))],
     ["a negative length", 2, () => changed((bytes) => writeInt32(bytes, BATCH_LENGTH, -1))],
     ["a control batch", 87, () => changed((bytes) => writeInt16(bytes, ATTRIBUTES, CONTROL))],
-    ["a transaction", 48, () => changed((bytes) => writeInt16(bytes, ATTRIBUTES, TRANSACTIONAL))],
+    ["a transaction of nobody", 87, () => changed((bytes) => writeInt16(bytes, ATTRIBUTES, TRANSACTIONAL))],
     ["fewer records than offsets", 87, () => changed((bytes) => writeInt32(bytes, RECORD_COUNT, 1))],
     ["more records than offsets", 87, () => changed((bytes) => writeInt32(bytes, RECORD_COUNT, 3))],
     ["no records", 87, () => changed((bytes) => writeInt32(bytes, RECORD_COUNT, 0))],
@@ -266,7 +266,7 @@ describe("an idempotent producer", () => {
     const second = await client.call(InitProducerId, 0, ask);
     expect(first).toMatchObject({ errorCode: 0, producerEpoch: 0 });
     expect(second.producerId).toBe(first.producerId + 1);
-    expect(await client.call(InitProducerId, 4, { ...ask, transactionalId: "x" })).toMatchObject({ errorCode: 42 });
+    expect(await client.call(InitProducerId, 4, { ...ask, producerId: 5 })).toMatchObject({ errorCode: 42 });
   });
 
   it("is answered with the original offset when it tries again", async () => {

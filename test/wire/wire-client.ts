@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
+import { placeBatch } from "../../src/format/batch.ts";
 import { BatchBuilder, type SealOptions } from "../../src/format/batch-builder.ts";
 import { MessageWriter } from "../../src/format/message-writer.ts";
 import { type Infer, type Input, read } from "../../src/format/schema.ts";
@@ -100,7 +101,9 @@ export function batchOf(values: readonly string[], options: SealOptions & { time
   const builder = new BatchBuilder();
   for (const value of values) builder.append("k", -1, value, undefined, timestamp);
   const { bytes, start, end } = builder.seal(seal);
-  return bytes.slice(start, end);
+  const batch = bytes.slice(start, end);
+  placeBatch(batch, 0, 0, -1);
+  return batch;
 }
 
 export async function until(isTrue: () => boolean): Promise<void> {

@@ -5,15 +5,17 @@
  * have their topic's durability, and the client's next request is taken meanwhile; acks 0 is not answered, and an error then
  * closes the connection, as Kafka does: it is the only way to tell.
  *
- * An idempotent producer's batch that is there already is answered with the offset it has. The timeout is not looked at:
- * there are no replicas to wait for. Not here: transactions, the current leader in a tag.
+ * An idempotent producer's batch that is there already is answered with the offset it has. A batch of a transaction is taken
+ * only where its partition was added to that before. The timeout is not looked at: there are no replicas to wait for. Not here:
+ * the current leader in a tag; partitions that join a transaction by being produced to, which begins with version 12.
  */
 import type { Partition } from "../../engine/partition.ts";
 import type { RequestOf, ResponseOf } from "../api.ts";
 import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import { type Answer, type Call, Later, NO_REPLY, Unanswerable } from "../handler.ts";
 import type { Produce } from "../messages/00-produce.ts";
-import { checkProduced } from "../produced-batch.ts";
+import { checkProduced, type ProducedBatch } from "../produced-batch.ts";
+import { transactionRefusalOf } from "../transaction-errors.ts";
 
 type Request = RequestOf<typeof Produce>;
 type PartitionAnswer = ResponseOf<typeof Produce>["responses"][number]["partitionResponses"][number];
@@ -27,11 +29,12 @@ interface Outcome {
 const FIRST_VERSION = 3;
 
 export async function produce(request: Request, call: Call): Promise<Answer<typeof Produce>> {
-  const { acks, topicData } = request;
+  const { acks, topicData, transactionalId = null } = request;
+  const given = { acks, transactionalId };
   const topics: { name: string; outcomes: Outcome[] }[] = [];
   for (const { name, partitionData } of topicData) {
     const outcomes: Outcome[] = [];
-    for (const { index, records } of partitionData) outcomes.push(await outcomeOf(name, index, records, acks, call));
+    for (const { index, records } of partitionData) outcomes.push(await outcomeOf(name, index, records, given, call));
     topics.push({ name, outcomes });
   }
   if (acks === 0 && call.version >= FIRST_VERSION) return unanswered(topics.flatMap(({ outcomes }) => outcomes));
@@ -74,22 +77,29 @@ async function outcomeOf(
   topic: string,
   index: number,
   records: Uint8Array | null,
-  acks: number,
+  { acks, transactionalId }: Pick<Request, "acks" | "transactionalId">,
   { broker, version }: Call,
 ): Promise<Outcome> {
   try {
     if (version < FIRST_VERSION) throw new Refused(ERROR.UNSUPPORTED_VERSION, `Produce ${version} is too old`);
     if (acks < -1 || acks > 1) throw new Refused(ERROR.INVALID_REQUIRED_ACKS, `acks ${acks} is not −1, 0 or 1`);
     const partition = await broker.partition(topic, index);
-    return append(partition, records ?? new Uint8Array(0), version, broker.engine.clock.now());
+    const { config } = partition.topic;
+    const produced = checkProduced(records ?? new Uint8Array(0), version, config, broker.engine.clock.now());
+    if (produced.batch.isTransactional && transactionalId === null) {
+      throw new Refused(
+        ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        "a batch of a transaction without a transactional id",
+      );
+    }
+    return append(partition, produced);
   } catch (error) {
     return { answer: refused(index, error) };
   }
 }
 
-function append(partition: Partition, records: Uint8Array, version: number, now: number): Outcome {
+function append(partition: Partition, { batch, sealed, logAppendTimeMs }: ProducedBatch): Outcome {
   const { index } = partition;
-  const { batch, sealed, logAppendTimeMs } = checkProduced(records, version, partition, now);
   if (batch.producerId >= 0) {
     const verdict = partition.judgeSequence(batch);
     if (verdict.kind === "duplicate") {
@@ -102,6 +112,15 @@ function append(partition: Partition, records: Uint8Array, version: number, now:
     if (verdict.kind === "out-of-order") {
       const message = `sequence ${batch.baseSequence} of producer ${batch.producerId}; ${verdict.expected} comes next`;
       throw new Refused(ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER, message);
+    }
+    if (
+      !batch.isTransactional &&
+      partition.openTransactions.some(({ producerId }) => producerId === batch.producerId)
+    ) {
+      throw new Refused(
+        ERROR.INVALID_TXN_STATE,
+        `producer ${batch.producerId} has a transaction open, and this is no part of it`,
+      );
     }
   }
   const baseOffset = partition.append(sealed);
@@ -120,5 +139,5 @@ function outcome(partition: Partition, answer: PartitionAnswer, nextOffset: numb
 }
 
 function refused(index: number, error: unknown): PartitionAnswer {
-  return { index, baseOffset: -1, ...refusalOf(error) };
+  return { index, baseOffset: -1, ...(transactionRefusalOf(error) ?? refusalOf(error)) };
 }

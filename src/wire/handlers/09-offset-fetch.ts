@@ -1,4 +1,7 @@
-/** OffsetFetch (9), versions 1–9: one group, or from 8 on several. There are no open transactions that stable offsets wait for. */
+/**
+ * OffsetFetch (9), versions 1–9: one group, or from 8 on several. Where an open transaction has committed, who asks for stable
+ * offsets (from 7 on) is told to ask again: UNSTABLE_OFFSET_COMMIT (88).
+ */
 import type { FetchOffsetsResult } from "../../engine/groups/requests.ts";
 import type { RequestOf, ResponseOf } from "../api.ts";
 import type { Broker } from "../broker.ts";
@@ -14,16 +17,17 @@ type Asked = Pick<Request["groups"][number], "groupId" | "topics">;
 const FIRST_VERSION_WITH_GROUPS = 8;
 
 export async function offsetFetch(request: Request, { broker, version }: Call): Promise<Response> {
-  if (version < FIRST_VERSION_WITH_GROUPS) return answerOf(request, broker);
+  const { requireStable } = request;
+  if (version < FIRST_VERSION_WITH_GROUPS) return answerOf(request, requireStable, broker);
   const groups: GroupAnswer[] = [];
-  for (const asked of request.groups) groups.push(await answerOf(asked, broker));
+  for (const asked of request.groups) groups.push(await answerOf(asked, requireStable, broker));
   return { groups };
 }
 
-async function answerOf({ groupId, topics }: Asked, broker: Broker): Promise<GroupAnswer> {
+async function answerOf({ groupId, topics }: Asked, requireStable: boolean, broker: Broker): Promise<GroupAnswer> {
   const asked = topics?.map(({ name, partitionIndexes: partitions }) => ({ name, partitions })) ?? null;
   try {
-    const result = await broker.engine.coordinator.fetchOffsets({ groupId, topics: asked });
+    const result = await broker.engine.coordinator.fetchOffsets({ groupId, topics: asked, requireStable });
     return { groupId, errorCode: result.errorCode, topics: topicsOf(result) };
   } catch (error) {
     return { groupId, errorCode: groupErrorOf(error), topics: [] };

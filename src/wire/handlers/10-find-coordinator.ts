@@ -1,6 +1,6 @@
 /**
- * FindCoordinator (10), versions 0–4: of every group it is this broker. Transactional ids (key type 1) have none here: they
- * are refused for good, so that a producer says so at once instead of asking for ever.
+ * FindCoordinator (10), versions 0–4: of every group (key type 0) and every transactional id (1) it is this broker. Share groups
+ * (2) have none here.
  */
 import type { RequestOf, ResponseOf } from "../api.ts";
 import { type Broker, NODE_ID } from "../broker.ts";
@@ -9,6 +9,7 @@ import type { Call } from "../handler.ts";
 import type { FindCoordinator } from "../messages/10-find-coordinator.ts";
 
 const GROUP = 0;
+const TRANSACTION = 1;
 
 const NONE = { nodeId: -1, host: "", port: -1 };
 
@@ -21,7 +22,7 @@ export function findCoordinator(
 }
 
 function coordinator(keyType: number, { host, port }: Broker) {
-  if (keyType === GROUP) return { errorCode: ERROR.NONE, errorMessage: null, nodeId: NODE_ID, host, port };
-  const errorMessage = "this listener coordinates groups; it has no transactions";
-  return { errorCode: ERROR.INVALID_REQUEST, errorMessage, ...NONE };
+  const isHere = keyType === GROUP || keyType === TRANSACTION;
+  if (isHere) return { errorCode: ERROR.NONE, errorMessage: null, nodeId: NODE_ID, host, port };
+  return { errorCode: ERROR.INVALID_REQUEST, errorMessage: `there is no coordinator of key type ${keyType}`, ...NONE };
 }
