@@ -16,6 +16,7 @@
  * append, or the header's largest timestamp is not that of its records (Kafka sets it right too).
  */
 import type { TopicConfig } from "../engine/config.ts";
+import type { Partition } from "../engine/partition.ts";
 import { hasCode } from "../errors.ts";
 import {
   BATCH_LENGTH,
@@ -50,11 +51,16 @@ export interface ProducedBatch {
 }
 
 /** Throws Refused. `now` is the time of the append. */
-export function checkProduced(records: Uint8Array, version: number, config: TopicConfig, now: number): ProducedBatch {
-  checkOneBatch(records);
+export function checkProduced(
+  records: Uint8Array,
+  version: number,
+  { topic: { config }, native }: Pick<Partition, "topic" | "native">,
+  now: number,
+): ProducedBatch {
+  checkOneBatch(records, native);
   // What a client puts there means nothing.
   placeBatch(records, 0, 0, NO_EPOCH);
-  const batch = new Batch(records, 0);
+  const batch = new Batch(records, 0, native);
   checkHeader(batch, version);
   if (batch.sizeInBytes > config.maxMessageBytes) {
     const message = `a batch of ${batch.sizeInBytes} bytes; max.message.bytes is ${config.maxMessageBytes}`;
@@ -63,15 +69,15 @@ export function checkProduced(records: Uint8Array, version: number, config: Topi
   const table = tableOf(batch, config);
   if (config.cleanupPolicy !== "delete") checkKeys(table);
   const maxTimestamp = checkTimestamps(batch, table);
-  return rewritten(batch, table, maxTimestamp, config, now);
+  return rewritten(batch, table, maxTimestamp, config, now, native);
 }
 
-function checkOneBatch(records: Uint8Array): void {
+function checkOneBatch(records: Uint8Array, native: Partition["native"]): void {
   if (records.length < HEADER_BYTES) throw invalid(`${records.length} bytes are no record batch`);
   if (records[MAGIC] < 2) throw invalid(`message format ${records[MAGIC]}: only record batches of magic 2 are taken`);
   const size = LOG_OVERHEAD + readInt32(records, BATCH_LENGTH);
   if (size < records.length && size >= HEADER_BYTES) throw invalid("more than one record batch for a partition");
-  const problem = batchProblem(records, 0, records.length);
+  const problem = batchProblem(records, 0, records.length, native);
   if (problem === undefined) return;
   throw new Refused(
     problem.includes("records cannot span") ? ERROR.INVALID_RECORD : ERROR.CORRUPT_MESSAGE,
@@ -134,10 +140,11 @@ function rewritten(
   maxTimestamp: number,
   config: TopicConfig,
   now: number,
+  native: Partition["native"],
 ): ProducedBatch {
   const isAppendTime = config.messageTimestampType === "LogAppendTime";
   const compression = config.compression === "producer" ? batch.compression : config.compression;
-  const bytes = compression === batch.compression ? batch.bytes : packedAgain(batch, table, compression);
+  const bytes = compression === batch.compression ? batch.bytes : packedAgain(batch, table, compression, native);
   const max = isAppendTime ? now : maxTimestamp;
   const attributes = (batch.attributes & ~COMPRESSION_MASK & ~LOG_APPEND_TIME) | COMPRESSIONS.indexOf(compression);
   const wanted = attributes | (isAppendTime ? LOG_APPEND_TIME : 0);
@@ -150,11 +157,16 @@ function rewritten(
 }
 
 /** The same records under another compression, with room for the header. */
-function packedAgain(batch: Batch, { bytes }: RecordTable, compression: Compression): Uint8Array {
+function packedAgain(
+  batch: Batch,
+  { bytes }: RecordTable,
+  compression: Compression,
+  native: Partition["native"],
+): Uint8Array {
   const isPacked = batch.compression !== "none";
   const start = isPacked ? 0 : HEADER_BYTES;
   const end = isPacked ? bytes.length : batch.sizeInBytes;
-  const packed = compress(compression, bytes, start, end);
+  const packed = compress(compression, bytes, start, end, native);
   const whole = new Uint8Array(HEADER_BYTES + packed.length);
   whole.set(packed, HEADER_BYTES);
   return whole;

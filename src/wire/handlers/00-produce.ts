@@ -84,8 +84,7 @@ async function outcomeOf(
     if (version < FIRST_VERSION) throw new Refused(ERROR.UNSUPPORTED_VERSION, `Produce ${version} is too old`);
     if (acks < -1 || acks > 1) throw new Refused(ERROR.INVALID_REQUIRED_ACKS, `acks ${acks} is not −1, 0 or 1`);
     const partition = await broker.partition(topic, index);
-    const { config } = partition.topic;
-    const produced = checkProduced(records ?? new Uint8Array(0), version, config, broker.engine.clock.now());
+    const produced = checkProduced(records ?? new Uint8Array(0), version, partition, broker.engine.clock.now());
     if (produced.batch.isTransactional && transactionalId === null) {
       throw new Refused(
         ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
