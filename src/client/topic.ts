@@ -12,7 +12,7 @@ import { type ConsumerOptions, checkReadOptions, type ReadOptions } from "./opti
 import type { ProducerRecord, RecordMetadata, TopicLike } from "./producer-record.ts";
 import { ConsumerRecord, RecordSource } from "./record.ts";
 import { MAX_BATCH_BYTES } from "./sealing.ts";
-import { kindOf, serdeFor } from "./serde.ts";
+import { type AnyCodec, kindOf, type Serde, serdeFor } from "./serde.ts";
 import { type From, isOffset, type Until } from "./start-positions.ts";
 
 /** An offset of each partition, and the timestamp of the record there. */
@@ -29,6 +29,9 @@ export type TopicConsumerOptions<V> = Omit<ConsumerOptions<V>, "topics">;
 export class TopicHandle<V = unknown> implements TopicLike<V> {
   readonly #context: ClientContext;
   readonly #topic: Topic;
+  /** The topic's codec at the last `get`, and what it is. */
+  #codec: AnyCodec | undefined;
+  #serde: Serde | undefined;
 
   /** Handles are made by `log.topic()` and `log.createTopic()`. @internal */
   constructor(context: ClientContext, topic: Topic) {
@@ -121,10 +124,10 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     const batch = log.find(offset);
     if (batch === undefined || batch.isControl) return undefined;
     if (batch.isTransactional && isAborted(batch, log.abortedTransactions(offset, offset + 1))) return undefined;
-    const table = batch.recordAt(offset, MAX_BATCH_BYTES);
+    const table = batch.copyRecord(offset, MAX_BATCH_BYTES);
     if (table === undefined) return undefined;
-    const serde = serdeFor(this.#context.codecOf(topic));
-    return new ConsumerRecord<V>(new RecordSource(topic.name, partition, batch, table, serde, "string"), 0);
+    const source = new RecordSource(topic.name, partition, batch, table, this.#serdeOf(topic), "string");
+    return new ConsumerRecord<V>(source, table.count - 1);
   }
 
   /** Reads a range, and ends at the end offset seen at the call. Several partitions come one after the other in chunks. */
@@ -171,6 +174,15 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     const end: Until = typeof until === "number" ? { offsets: { [partition!]: until } } : until;
     const consumer = { topics: [this], partitions, from: start, until: end, isolation, signal };
     return new Consumer<V>(this.#context, consumer, true);
+  }
+
+  #serdeOf(topic: Topic): Serde {
+    const codec = this.#context.codecOf(topic);
+    if (this.#serde === undefined || codec !== this.#codec) {
+      this.#codec = codec;
+      this.#serde = serdeFor(codec);
+    }
+    return this.#serde;
   }
 
   #checked(): Topic {

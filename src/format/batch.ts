@@ -25,7 +25,7 @@ import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable, tableRecords } from "./record.ts";
-import { tableRecord } from "./single-record.ts";
+import { copyRecord } from "./single-record.ts";
 
 export const BASE_OFFSET = 0;
 export const BATCH_LENGTH = BASE_OFFSET + 8;
@@ -138,15 +138,15 @@ export class Batch {
     return table;
   }
 
-  /** Finds the record at `offset` and copies it out; undefined when the batch has none there. Otherwise as `records`. */
-  recordAt(offset: number, maxBytes: number): RecordTable | undefined {
+  /** A table whose last record is a copy of the one at `offset`; undefined when the batch has none there. Otherwise as `records`. */
+  copyRecord(offset: number, maxBytes: number): RecordTable | undefined {
     const delta = offset - this.baseOffset;
     if (!(delta >= 0 && offset <= this.lastOffset)) return undefined;
     const isCompressed = this.#isCompressed;
     const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
     const start = isCompressed ? 0 : this.at + HEADER_BYTES;
     const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
-    return tableRecord(bytes, start, end, this.recordCount, delta);
+    return copyRecord(bytes, start, end, this.recordCount, delta);
   }
 
   get #isCompressed(): boolean {

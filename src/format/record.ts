@@ -57,16 +57,20 @@ export function tableRecords(
   native?: Native,
 ): RecordTable | string {
   if (count * MIN_RECORD_BYTES > end - start) return `${count} records cannot fit into ${end - start} bytes`;
-  const rows = new Int32Array(count * COLUMNS);
-  const timestampDeltas = new Float64Array(count);
+  const table = { bytes, count, rows: new Int32Array(count * COLUMNS), timestampDeltas: new Float64Array(count) };
   // What the native walk refuses or doubts is walked here, which tells what is wrong with it.
   if (native !== undefined && count >= FEWEST_NATIVE_RECORDS) {
-    if (native.tableRecords(bytes, start, end, count, rows, timestampDeltas))
-      return { bytes, count, rows, timestampDeltas };
+    if (native.tableRecords(bytes, start, end, count, table.rows, table.timestampDeltas)) return table;
   }
+  return fillTable(table, 0, start, end) ?? table;
+}
+
+/** Tables the records from the index `first` up to the table's count. Returns what is wrong. */
+export function fillTable(table: RecordTable, first: number, start: number, end: number): string | undefined {
+  const { bytes, count, rows, timestampDeltas } = table;
   let at = start;
   let offsetDelta = -1;
-  for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {
+  for (let i = first, row = first * COLUMNS; i < count; i++, row += COLUMNS) {
     const length = shortVarint(bytes, at, end);
     at = cursor.at;
     const next = at + length;
@@ -96,8 +100,7 @@ export function tableRecords(
     }
     at = next;
   }
-  if (at !== end) return `${end - at} bytes follow the last of ${count} records`;
-  return { bytes, count, rows, timestampDeltas };
+  return at === end ? undefined : `${end - at} bytes follow the last of ${count} records`;
 }
 
 /** A view of the key or the value of record `index`, by its two columns; undefined where it is null. */

@@ -48,7 +48,7 @@ export function lookUp({ epochs }: LogState, segment: Segment, offset: number): 
   const isGood =
     batch.lastOffset < segment.endOffset &&
     batch.leaderEpoch === epochs.at(batch.baseOffset) &&
-    batchProblem(batch.bytes, batch.at, batch.at + batch.sizeInBytes, native) === undefined;
+    piece.problemOf(batch, native) === undefined;
   return isGood ? batch : undefined;
 }
 
@@ -101,19 +101,28 @@ function isNamed({ offsetIndex: { bytes, count }, baseOffset }: Segment, index: 
 
 /** A piece of a file. Its buffer is used again and again: fresh memory for every read would cost more than the read. */
 class Piece {
-  #bytes = Buffer.allocUnsafeSlow(4 * PIECE_BYTES);
+  #bytes = new Uint8Array(4 * PIECE_BYTES);
   #position = 0;
   #length = 0;
+  /** Up to here all batches are known to be good. */
+  #good = 0;
 
   clear(): void {
     this.#length = 0;
   }
 
   load(file: File, position: number, length: number): void {
-    if (length > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(length);
+    if (length > this.#bytes.length) this.#bytes = new Uint8Array(length);
     this.#position = position;
     this.#length = 0;
-    this.#length = file.read(this.#bytes, 0, length, position);
+    this.#good = position;
+    this.#length = file.readBatches(this.#bytes, length, position, verdict);
+    this.#good = position + verdict[0];
+  }
+
+  /** What is wrong with the batch itself, or undefined. */
+  problemOf({ bytes, at, sizeInBytes, position }: Batch, native: File["native"]): string | undefined {
+    return position + sizeInBytes <= this.#good ? undefined : batchProblem(bytes, at, at + sizeInBytes, native);
   }
 
   has(position: number, length: number): boolean {
@@ -148,5 +157,8 @@ class Piece {
     return batch;
   }
 }
+
+/** What `readBatches` says: read at once, so one is enough. */
+const verdict = new Int32Array(1);
 
 const piece = new Piece();

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { COLUMNS, KEY_AT, KEY_LENGTH, OFFSET_DELTA, VALUE_AT, VALUE_LENGTH } from "../../src/format/record.ts";
-import { tableRecord } from "../../src/format/single-record.ts";
+import { HEADER_BYTES } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import {
+  COLUMNS,
+  KEY_AT,
+  KEY_LENGTH,
+  OFFSET_DELTA,
+  type RecordTable,
+  VALUE_AT,
+  VALUE_LENGTH,
+} from "../../src/format/record.ts";
+import { copyRecord } from "../../src/format/single-record.ts";
 import { concat, hex } from "./payloads.ts";
 
 /** Offset deltas 0, 2 and 200, as compaction leaves them; the keys "a", "b" and "c", the value "hello". */
@@ -10,19 +20,26 @@ const RECORDS = concat(
   hex("1a 00 16 90 03 02 63 0a 68 65 6c 6c 6f 00"),
 );
 
-const find = (bytes: Uint8Array, delta: number, count = 3) => tableRecord(bytes, 0, bytes.length, count, delta);
+const find = (bytes: Uint8Array, delta: number, count = 3) => copyRecord(bytes, 0, bytes.length, count, delta);
 
-describe("tableRecord", () => {
+function tell({ bytes, rows, timestampDeltas, count }: RecordTable, index = count - 1) {
+  const row = rows.subarray(index * COLUMNS);
+  const text = (at: number, length: number) => Buffer.from(bytes.subarray(at, at + length)).toString();
+  return {
+    delta: row[OFFSET_DELTA],
+    timestampDelta: timestampDeltas[index],
+    key: text(row[KEY_AT], row[KEY_LENGTH]),
+    value: text(row[VALUE_AT], row[VALUE_LENGTH]),
+  };
+}
+
+describe("copyRecord", () => {
   it.each([
     [0, "a", 0],
     [2, "b", 10],
     [200, "c", 11],
   ])("finds the record with the delta %i", (delta, key, timestampDelta) => {
-    const { bytes, count, rows, timestampDeltas } = find(RECORDS, delta)!;
-    const text = (at: number, length: number) => Buffer.from(bytes.subarray(at, at + length)).toString();
-    expect([count, rows.length, rows[OFFSET_DELTA], timestampDeltas[0]]).toEqual([1, COLUMNS, delta, timestampDelta]);
-    expect(text(rows[KEY_AT], rows[KEY_LENGTH])).toBe(key);
-    expect(text(rows[VALUE_AT], rows[VALUE_LENGTH])).toBe("hello");
+    expect(tell(find(RECORDS, delta)!)).toEqual({ delta, timestampDelta, key, value: "hello" });
   });
 
   it("finds none between the records, or behind them", () => {
@@ -31,10 +48,26 @@ describe("tableRecord", () => {
 
   it("gives a copy: the batch may be overwritten", () => {
     const batch = RECORDS.slice();
-    const { bytes, rows } = find(batch, 2)!;
+    const table = find(batch, 2)!;
+    const { count } = table;
     batch.fill(0xff);
-    expect(bytes[rows[KEY_AT]]).toBe("b".charCodeAt(0));
-    expect(bytes.length).toBe(13);
+    expect(tell(table, count - 1)).toMatchObject({ delta: 2, key: "b" });
+  });
+
+  it("leaves each copy as it is, however many follow", () => {
+    const tables = Array.from({ length: 1000 }, (_, i) => {
+      const table = find(RECORDS, i % 2 === 0 ? 0 : 200)!;
+      return { table, index: table.count - 1, key: i % 2 === 0 ? "a" : "c" };
+    });
+    for (const { table, index, key } of tables) expect(tell(table, index).key).toBe(key);
+  });
+
+  it("copies what is larger than many together", () => {
+    const value = "x".repeat(100_000);
+    const builder = new BatchBuilder();
+    builder.append("k", -1, value, undefined, 0);
+    const { bytes, end } = builder.seal();
+    expect(tell(copyRecord(bytes, HEADER_BYTES, end, 1, 0)!)).toMatchObject({ key: "k", value });
   });
 
   it.each([
