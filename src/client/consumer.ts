@@ -50,8 +50,8 @@ export interface PartitionLag extends TopicPartition {
   lag: number;
 }
 
-/** As much as one read asks for: large enough to make its cost vanish, small enough to stay in the cache. */
-const CHUNK_BYTES = 256 * 1024;
+/** As much as one read asks for: large enough to make its cost vanish, small enough to stay in the processor's cache. */
+const CHUNK_BYTES = 128 * 1024;
 
 export class Consumer<V = unknown, K extends string | Uint8Array = string>
   implements AsyncIterable<ConsumerRecord<V, K>>, Client

@@ -39,23 +39,38 @@ export class RecordBatch<V = unknown, K extends string | Uint8Array = string>
   }
 
   [Symbol.iterator](): IterableIterator<ConsumerRecord<V, K>, undefined> {
-    const slices = this.#slices;
-    let at = 0;
-    let { source, from: index, to } = slices[0];
-    return {
-      next(): IteratorResult<ConsumerRecord<V, K>, undefined> {
-        while (index >= to) {
-          if (++at >= slices.length) {
-            at = slices.length;
-            return { done: true, value: undefined };
-          }
-          ({ source, from: index, to } = slices[at]);
-        }
-        return { done: false, value: new ConsumerRecord<V, K>(source, index++) };
-      },
-      [Symbol.iterator]() {
-        return this;
-      },
-    };
+    return new RecordIterator<V, K>(this.#slices);
+  }
+}
+
+/** A class, because the compiler then takes the whole loop apart: no result object is made. */
+class RecordIterator<V, K extends string | Uint8Array> implements IterableIterator<ConsumerRecord<V, K>, undefined> {
+  readonly #slices: readonly BatchSlice[];
+  #next = 0;
+  #source: RecordSource | undefined;
+  #index = 0;
+  #to = 0;
+
+  constructor(slices: readonly BatchSlice[]) {
+    this.#slices = slices;
+  }
+
+  next(): IteratorResult<ConsumerRecord<V, K>, undefined> {
+    if (this.#index >= this.#to && !this.#enter()) return { done: true, value: undefined };
+    return { done: false, value: new ConsumerRecord<V, K>(this.#source!, this.#index++) };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  #enter(): boolean {
+    const slice = this.#slices[this.#next];
+    if (slice === undefined) return false;
+    this.#next++;
+    this.#source = slice.source;
+    this.#index = slice.from;
+    this.#to = slice.to;
+    return true;
   }
 }

@@ -17,7 +17,8 @@ import {
   VALUE_AT,
   VALUE_LENGTH,
 } from "../format/record.ts";
-import { type KeyCodec, type Serde, viewOf } from "./serde.ts";
+import { readText } from "../format/text.ts";
+import type { KeyCodec, Serde } from "./serde.ts";
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 
@@ -26,6 +27,9 @@ export class RecordSource {
   readonly topic: string;
   readonly partition: number;
   readonly bytes: Buffer;
+  /** What `bytes` is a view on, and from where on: asking it for every field would cost as much as the field's own view. */
+  readonly memory: ArrayBufferLike;
+  readonly memoryAt: number;
   readonly rows: Int32Array;
   readonly timestampDeltas: Float64Array;
   readonly count: number;
@@ -46,6 +50,8 @@ export class RecordSource {
     this.topic = topic;
     this.partition = partition;
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.memory = this.bytes.buffer;
+    this.memoryAt = this.bytes.byteOffset;
     this.rows = table.rows;
     this.timestampDeltas = table.timestampDeltas;
     this.count = table.count;
@@ -61,6 +67,10 @@ export class RecordSource {
 
   offsetOf(index: number): number {
     return this.baseOffset + this.rows[index * COLUMNS + OFFSET_DELTA];
+  }
+
+  view(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory, this.memoryAt + at, length);
   }
 
   /** The first record at or behind `offset`; `count` when all come before it. Offsets rise within a batch. */
@@ -127,11 +137,11 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   /** As `keyCodec` says: a string (the default) or bytes; null when the record has no key. */
   get key(): K | null {
     if (this.#key !== undefined) return this.#key;
-    const { rows, bytes, keyCodec } = this.#source;
-    const length = rows[this.#row + KEY_LENGTH];
+    const source = this.#source;
+    const length = source.rows[this.#row + KEY_LENGTH];
     if (length < 0) return null;
-    const at = rows[this.#row + KEY_AT];
-    const key = keyCodec === "string" ? bytes.toString("utf8", at, at + length) : viewOf(bytes, at, at + length);
+    const at = source.rows[this.#row + KEY_AT];
+    const key = source.keyCodec === "string" ? readText(source.bytes, at, at + length) : source.view(at, length);
     this.#key = key as K;
     return this.#key;
   }
@@ -139,15 +149,11 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   /** Decoded by the codec; null for a tombstone. Throws VARVE_CODEC when the codec cannot. */
   get value(): V | null {
     if (this.#value !== undefined) return this.#value;
-    const { rows, bytes, serde } = this.#source;
-    const length = rows[this.#row + VALUE_LENGTH];
+    const source = this.#source;
+    const length = source.rows[this.#row + VALUE_LENGTH];
     if (length < 0) return null;
-    const at = rows[this.#row + VALUE_AT];
-    try {
-      this.#value = serde.decode(bytes, at, at + length) as V;
-    } catch (cause) {
-      throw this.#undecodable(serde, length, cause);
-    }
+    const at = source.rows[this.#row + VALUE_AT];
+    this.#value = (source.serde.isView ? source.view(at, length) : this.#decode(source, at, length)) as V;
     return this.#value;
   }
 
@@ -193,10 +199,16 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   }
 
   #view(at: typeof KEY_AT | typeof VALUE_AT, lengthAt: typeof KEY_LENGTH | typeof VALUE_LENGTH): Uint8Array | null {
-    const { rows, bytes } = this.#source;
-    const length = rows[this.#row + lengthAt];
-    const start = rows[this.#row + at];
-    return length < 0 ? null : viewOf(bytes, start, start + length);
+    const length = this.#source.rows[this.#row + lengthAt];
+    return length < 0 ? null : this.#source.view(this.#source.rows[this.#row + at], length);
+  }
+
+  #decode({ serde, bytes }: RecordSource, at: number, length: number): unknown {
+    try {
+      return serde.decode(bytes, at, at + length);
+    } catch (cause) {
+      throw this.#undecodable(serde, length, cause);
+    }
   }
 
   #undecodable(serde: Serde, length: number, cause: unknown): VarveError {

@@ -7,6 +7,7 @@
  */
 import { Packr } from "msgpackr";
 import type { CodecName } from "../engine/config.ts";
+import { readText } from "../format/text.ts";
 
 /** Your own encoding of values. `decode(encode(value))` must give the value again. */
 export interface Codec<V> {
@@ -28,12 +29,14 @@ export type KeyCodec = "string" | "bytes";
 /** A codec as the client uses it: decoding in place, without a view per value where that can be had. */
 export interface Serde {
   readonly name: string;
+  /** `decode` gives nothing but a view. */
+  readonly isView?: boolean;
   encode(value: unknown): Uint8Array | string;
   decode(bytes: Buffer, start: number, end: number): unknown;
 }
 
 /** A view. `subarray` of a Buffer would cost three times as much, and give a Buffer. */
-export function viewOf(bytes: Buffer, start: number, end: number): Uint8Array {
+function viewOf(bytes: Buffer, start: number, end: number): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
@@ -71,11 +74,12 @@ const string: Serde = {
     if (typeof value !== "string") throw new TypeError(`expected a string, not ${kindOf(value)}`);
     return value;
   },
-  decode: (bytes, start, end) => bytes.toString("utf8", start, end),
+  decode: readText,
 };
 
 const bytes: Serde = {
   name: "bytes",
+  isView: true,
   encode(value) {
     if (!(value instanceof Uint8Array)) throw new TypeError(`expected a Uint8Array, not ${kindOf(value)}`);
     return value;

@@ -26,12 +26,12 @@ const verdict = new Int32Array(1);
  */
 export function readChunk(file: File, position: number, end: number, maxBytes: number): Chunk {
   const want = Math.min(Math.max(maxBytes, HEADER_BYTES), end - position);
-  let bytes = new Uint8Array(new ArrayBuffer(want));
+  let bytes: Uint8Array = Buffer.allocUnsafeSlow(want);
   let available = file.readBatches(bytes, want, position, verdict);
   const isCut = available < want;
   const first = sizeOfBatch(bytes, available);
   if (first > available && position + first <= end && !isCut) {
-    const whole = new Uint8Array(new ArrayBuffer(first));
+    const whole = Buffer.allocUnsafeSlow(first);
     whole.set(bytes.subarray(0, available));
     available += file.read(whole, available, first - available, position + available);
     bytes = whole;
