@@ -45,12 +45,18 @@ export function search(bytes: Uint8Array, count: number, baseOffset: number, off
   return searchInt32(bytes, count, ENTRY_BYTES, OFFSET_AT, offset - baseOffset);
 }
 
+/** The index of the last entry whose position is at most `position`, or -1. */
+export function searchPosition(bytes: Uint8Array, count: number, position: number): number {
+  return searchInt32(bytes, count, ENTRY_BYTES, POSITION_AT, position);
+}
+
 /**
  * How many leading entries of a file can be true: strictly ascending, offsets below `endOffset`, positions below `logSize`.
  *
  * A file that was not closed ends in preallocated zeros (up to 10 MiB). A zero offset is only ever the first entry: a lone
  * record in the batch at position 0. That entry looks like the zeros and says what no entry says too ("start at 0"), so
- * it counts only where a greater one follows; a zero offset with any other position is damage.
+ * it counts only where a greater one follows, or where the file has no room for more; a zero offset with any other position
+ * is damage.
  */
 export function validPrefix(
   bytes: Uint8Array,
@@ -72,7 +78,7 @@ export function validPrefix(
     lastOffset = offset;
     lastPosition = position;
   }
-  return index === 1 && lastOffset === 0 ? 0 : index;
+  return index === 1 && lastOffset === 0 && count > 1 ? 0 : index;
 }
 
 function checkRelative(what: string, value: number): void {

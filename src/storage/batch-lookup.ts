@@ -74,8 +74,9 @@ function hop(segment: Segment, before: number, offset: number): number | undefin
     const size = piece.sizeAt(position, end);
     if (size === 0) return undefined;
     const isFollowing = piece.baseOffsetAt(position) === expected;
-    const entry = position === from ? before : position === behind ? before + 1 : -1;
-    if (!isFollowing && !isNamed(segment, entry, position)) return undefined;
+    // A dense index has an entry for the first batch, too; where there is an entry, it is what counts.
+    const entry = position === behind ? before + 1 : position === from ? before : -1;
+    if (entry < 0 ? !isFollowing : !isNamed(segment, entry, position)) return undefined;
     const lastOffset = piece.lastOffsetAt(position);
     if (lastOffset >= offset) {
       const isHeld = piece.baseOffsetAt(position) <= offset && piece.ensure(log, position, size);

@@ -48,6 +48,12 @@ export function readBatchAt(file: File, position: number, end: number): Batch | 
   return readChunk(file, position, end, HEADER_BYTES).batches[0];
 }
 
+/** What the header at `position` claims; 0 when there is none. */
+export function sizeOfBatchAt(file: File, position: number): number {
+  const header = new Uint8Array(LOG_OVERHEAD);
+  return sizeOfBatch(header, file.read(header, 0, LOG_OVERHEAD, position));
+}
+
 /** `good` is how far the batches are known to be good already. */
 function parseChunk(
   { native }: File,

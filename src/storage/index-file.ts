@@ -9,7 +9,8 @@ const EMPTY = new Uint8Array(0);
 const FIRST_ENTRIES = 32;
 
 export class IndexFile {
-  readonly path: string;
+  /** Changed when the file is renamed, which is closed then. */
+  path: string;
   readonly entryBytes: number;
   /** The entries; only the first `count` of them mean anything. */
   bytes: Uint8Array = EMPTY;
@@ -51,6 +52,8 @@ export class IndexFile {
 
   /** Begins anew, whatever the file holds. */
   clear(): void {
+    // Somebody may hold the old entries against the log.
+    this.bytes = EMPTY;
     this.count = 0;
     this.#written = 0;
     this.#hasTail = true;

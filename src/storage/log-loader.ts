@@ -5,18 +5,10 @@ import { readBatchAt } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
+import { settleLeftovers } from "./leftovers.ts";
 import { hasGaps, type LastClose, type LogConfig, type LogEvent, type LogState, structureIn } from "./log-state.ts";
 import { Pacer } from "./pacer.ts";
-import {
-  isTemporary,
-  join,
-  nameOf,
-  PARTITION_METADATA,
-  POISONED,
-  parentOf,
-  parseSegmentFile,
-  segmentFile,
-} from "./paths.ts";
+import { join, nameOf, PARTITION_METADATA, POISONED, parentOf, parseSegmentFile } from "./paths.ts";
 import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
@@ -44,6 +36,8 @@ export interface LogOptions {
   lastClose: LastClose;
   recoveryPoint: number;
   startOffset: number;
+  /** Up to where compaction had come; 0, also when not given: unknown. */
+  cleanedOffset?: number;
   report: (event: LogEvent) => void;
 }
 
@@ -63,6 +57,7 @@ export async function loadLog(
     epochs: epochs ?? new LeaderEpochs(),
     producers: new ProducerState(),
     endOffset: 0,
+    cleanedOffset: options.cleanedOffset ?? 0,
   };
   const loader = new Loader(state, options, epochs === undefined);
   try {
@@ -109,7 +104,7 @@ class Loader {
 
   async load(): Promise<void> {
     const state = this.#state;
-    const names = this.#list();
+    const names = await settleLeftovers(state, this.#pacer);
     if (names === undefined) await this.#makeFolder();
     // Whoever left the marker could not close in order.
     if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
@@ -122,27 +117,12 @@ class Loader {
     if (state.startOffset > state.endOffset) this.#restartAt(state.startOffset);
     if (this.#options.recoveryPoint > state.endOffset) this.#reportMissingEnd(this.#options.recoveryPoint);
     state.startOffset = Math.max(state.startOffset, state.segments.first.baseOffset);
+    // What was compacted is not there any more, as far as one can tell: everything counts as new.
+    if (state.cleanedOffset > state.endOffset) state.cleanedOffset = state.startOffset;
     await this.#loadProducers();
     if (this.#hasNewSegment) await state.files.syncFolder(state.folder);
     await this.#settleEpochs(names === undefined);
     this.#reportRecovered();
-  }
-
-  /** The names in the folder, without leftovers of an earlier life, which are removed; undefined when there is no folder. */
-  #list(): string[] | undefined {
-    const { files, folder, readOnly } = this.#state;
-    const names = files.list(folder);
-    return readOnly ? names : names?.filter((name) => !this.#removeLeftover(name, names));
-  }
-
-  #removeLeftover(name: string, names: readonly string[]): boolean {
-    const file = parseSegmentFile(name);
-    const isHalf = isTemporary(name) || file?.state === "deleted" || file?.state === "cleaned";
-    // A segment's log goes first when it is deleted, and its indexes say nothing without it. Snapshots stand for themselves.
-    const isOrphan =
-      file?.state === "live" && file.kind !== "snapshot" && !names.includes(segmentFile(file.baseOffset, "log"));
-    if (isHalf || isOrphan) this.#state.files.remove(join(this.#state.folder, name));
-    return isHalf || isOrphan;
   }
 
   async #makeFolder(): Promise<void> {
@@ -162,11 +142,11 @@ class Loader {
   #findSegments(names: string[]): boolean {
     for (const name of names) {
       const file = parseSegmentFile(name);
-      if (file?.kind !== "log" || file.state !== "live") continue;
+      if (file?.kind !== "log" || (file.state !== "live" && file.state !== "swap")) continue;
       const info = this.#state.files.stat(join(this.#state.folder, name));
       // A reader beside the owner may see a segment go.
       if (info === undefined) continue;
-      const segment = this.#addSegment(file.baseOffset);
+      const segment = this.#addSegment(file.baseOffset, file.state);
       segment.size = info.size;
       segment.startedMs = info.modifiedMs;
     }
@@ -184,9 +164,9 @@ class Loader {
     }
   }
 
-  #addSegment(baseOffset: number): Segment {
+  #addSegment(baseOffset: number, named: "live" | "swap" = "live"): Segment {
     const { files, folder, segments, readOnly } = this.#state;
-    const segment = new Segment(files, folder, baseOffset, !readOnly);
+    const segment = new Segment(files, folder, baseOffset, !readOnly, named);
     segments.add(segment);
     return segment;
   }
@@ -236,10 +216,10 @@ class Loader {
   async #walkSegment(segment: Segment): Promise<boolean> {
     const state = this.#state;
     const { size } = segment;
+    const structure = structureIn(state, segment, segment.baseOffset);
     segment.forget();
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
-    const structure = structureIn(state, segment, segment.baseOffset);
     for (const scanned of scanBatches(segment.log, 0, size, structure)) {
       if (isDamage(scanned)) {
         if (this.#meetDamage(segment, scanned, size)) return true;
@@ -290,12 +270,15 @@ class Loader {
     this.#truncatedBytes += size - damage.position;
     this.#mayHaveLost ||= !damage.isZeros;
     if (verdict !== "cut") keepAside(this.#state, segment, damage.position, size);
+    const mayHaveGaps = hasGaps(this.#state) && segment !== this.#state.segments.active;
     this.#dropBehind(segment);
     if (this.#state.readOnly) segment.size = damage.position;
     else segment.truncate(damage.position, segment.endOffset);
     segment.isIndexed = true;
     segment.isTimeKnown = true;
     if (verdict === "cutAsideAndResume") this.#resumeAt(Math.max(recoveryPoint, segment.endOffset));
+    // No segment with gaps is ever the active one.
+    else if (mayHaveGaps && segment.size > 0) this.#addEmpty(segment.endOffset);
     return true;
   }
 

@@ -179,8 +179,10 @@ export class LogReader {
       if (entry.lastOffset === undefined) return this.#atStart(segment);
       const batch = readBatchAt(segment.log, entry.position, segment.size);
       if (batch !== undefined) {
-        if (!Segment.confirms(entry, batch)) return undefined;
-        return { segment, position: entry.position, structure: structureIn(this.#state, segment, batch.baseOffset) };
+        const isConfirmed = Segment.confirms(entry, batch);
+        if (!isConfirmed && !segment.isDense) return undefined;
+        if (isConfirmed)
+          return { segment, position: entry.position, structure: structureIn(this.#state, segment, batch.baseOffset) };
       }
       // The batch itself is damaged: the entry before will do.
       before = entry.lastOffset - 1;

@@ -60,11 +60,13 @@ export interface LogState {
   producers: ProducerState;
   startOffset: number;
   endOffset: number;
+  /** Up to where compaction has come; 0 when the log was never compacted. */
+  cleanedOffset: number;
 }
 
-/** Whether offsets may be missing between batches without anything being wrong. */
+/** Whether offsets may be missing between batches without anything being wrong. What compaction took stays away. */
 export function hasGaps(state: LogState): boolean {
-  return state.config.cleanupPolicy !== "delete";
+  return state.config.cleanupPolicy !== "delete" || state.cleanedOffset > 0;
 }
 
 /** Where a segment must end: at the next one, or at the end of the log. */
@@ -75,7 +77,10 @@ export function limitOf(state: LogState, segment: Segment): number {
 /** What the batches from `nextOffset` on, inside that segment, must look like. */
 export function structureIn(state: LogState, segment: Segment, nextOffset: number, epochs = state.epochs): Structure {
   const known = epochs.isEmpty ? undefined : epochs;
-  return new Structure(nextOffset, hasGaps(state), limitOf(state, segment), known);
+  // The active segment is never compacted, so where it is the last one nothing is missing in it.
+  const mayHaveGaps = hasGaps(state) && (segment !== state.segments.active || segment.isDense);
+  const limit = limitOf(state, segment);
+  return new Structure(nextOffset, mayHaveGaps, limit, known, mayHaveGaps ? segment.witness() : undefined);
 }
 
 export interface Damaged {

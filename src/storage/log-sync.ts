@@ -101,6 +101,18 @@ export class LogSync {
     this.durableOffset = endOffset;
   }
 
+  /** The names in the folder are durable when it resolves, whatever else is not. */
+  async syncFolder(): Promise<void> {
+    if (this.poisoned) throw this.poisoned;
+    const { files, folder } = this.#state;
+    try {
+      await files.syncFolder(folder);
+    } catch (error) {
+      throw this.#poison(error);
+    }
+    if (this.#isClosed) throw this.#closedError();
+  }
+
   async #sync(): Promise<void> {
     const { endOffset, files, folder } = this.#state;
     const work = this.#work;

@@ -7,24 +7,28 @@
 import type { VarveError } from "../errors.ts";
 import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
-import * as offsetIndex from "../format/offset-index.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
+import type { Cleanable, CompactionLimits } from "./cleanable.ts";
+import { type Compacted, Compaction, type CompactionSettings } from "./compaction.ts";
 import type { LeaderEpochEnd } from "./leader-epochs.ts";
 import { closed, fenced, outOfRange, readOnly, tooLarge } from "./log-errors.ts";
 import { type LogOptions, loadLog } from "./log-loader.ts";
 import { LogReader } from "./log-reader.ts";
-import type { LogConfig, LogState } from "./log-state.ts";
-import { structureIn } from "./log-state.ts";
+import { hasGaps, type LogConfig, type LogState } from "./log-state.ts";
 import { LogSync } from "./log-sync.ts";
 import type { OpenTransaction } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
-import { addSegment, beginSegment, deleteSegment, rollSegment, sealSegment } from "./roll.ts";
-import { isDamage, scanBatches } from "./scan.ts";
-import { MAX_SEGMENT_BYTES, type Segment } from "./segment.ts";
-import { rebuildIndexes } from "./segment-index.ts";
+import { addSegment, beginSegment, cutSegment, deleteSegment, isRollDue, rollSegment, sealSegment } from "./roll.ts";
+import type { Segment } from "./segment.ts";
 import type { SequenceVerdict } from "./sequences.ts";
-import { listSnapshots, nearestSnapshot, removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
+import {
+  listSnapshots,
+  nearestSnapshot,
+  removeSnapshot,
+  removeStraySnapshots,
+  writeSnapshot,
+} from "./snapshot-files.ts";
 import { AbortedTransactions, replay } from "./transactions.ts";
 
 export type { LogOptions } from "./log-loader.ts";
@@ -35,6 +39,7 @@ export class Log {
   readonly #reader: LogReader;
   readonly #sync: LogSync;
   readonly #aborted: AbortedTransactions;
+  readonly #compaction: Compaction;
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** The leader epoch has risen, and the checkpoint does not say so yet. No batch may carry it before. */
@@ -52,6 +57,7 @@ export class Log {
     this.#reader = new LogReader(state);
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
+    this.#compaction = new Compaction(state, this.#sync, () => this.#forgetPlaces());
     if (!state.readOnly && !isClean) {
       for (const segment of state.segments.from(durableOffset - 1)) this.#sync.touch(segment);
       if (durableOffset < state.endOffset) this.#sync.touchFolder();
@@ -96,6 +102,13 @@ export class Log {
   }
   get poisoned(): VarveError | undefined {
     return this.#sync.poisoned;
+  }
+  /** Up to where the log is compacted; 0 when it never was. */
+  get cleanedOffset(): number {
+    return this.#state.cleanedOffset;
+  }
+  get isCompacting(): boolean {
+    return this.#compaction.isRunning;
   }
 
   /** From the next roll, retention pass or append on. */
@@ -214,7 +227,9 @@ export class Log {
     const state = this.#state;
     const { segments, files, folder } = state;
     if (offset >= state.endOffset) return state.endOffset;
+    this.#compaction.cancel();
     const last = segments.floor(Math.max(offset, segments.first.baseOffset));
+    const mayHaveGaps = hasGaps(state) && last !== segments.active;
     try {
       // First what speaks of the records that go, so that nothing does afterwards.
       for (const at of listSnapshots(files, folder)) if (at > offset) removeSnapshot(state, at);
@@ -222,7 +237,8 @@ export class Log {
         if (segment === last) break;
         deleteSegment(this.#state, segment);
       }
-      this.#cut(last, offset);
+      cutSegment(state, last, offset);
+      this.#sync.touch(last);
     } finally {
       state.endOffset = segments.active.endOffset;
       state.startOffset = Math.min(state.startOffset, state.endOffset);
@@ -231,6 +247,8 @@ export class Log {
     }
     this.#saveEpoch();
     this.#reloadProducers();
+    // No segment with gaps is ever the active one.
+    if (mayHaveGaps) this.roll();
     return state.endOffset;
   }
 
@@ -240,6 +258,7 @@ export class Log {
     const state = this.#state;
     const { segments, files, folder } = state;
     const isBack = offset < state.endOffset;
+    this.#compaction.cancel();
     const old = [...segments.all];
     try {
       for (const at of listSnapshots(files, folder)) removeSnapshot(state, at);
@@ -289,6 +308,20 @@ export class Log {
     return count;
   }
 
+  /** How much there is to compact. */
+  cleanable(limits: CompactionLimits): Promise<Cleanable> {
+    this.#checkOpen();
+    return this.#compaction.cleanable(limits);
+  }
+
+  /** See compaction.ts. When segments go or are cut meanwhile it ends early, and tells what it did until then. */
+  async compact(settings: CompactionSettings): Promise<Compacted> {
+    this.#checkWritable();
+    const compacted = await this.#compaction.start(settings);
+    this.#checkOpen();
+    return compacted;
+  }
+
   /**
    * Makes all durable and leaves the folder as Kafka's tools expect it. Appends and reads are refused from the call on. When it
    * rejects, the files are let go all the same, and the next open has to recover.
@@ -300,12 +333,14 @@ export class Log {
 
   /** Lets go of the files and leaves them as they are, as the death of the process would. */
   closeNow(): void {
+    this.#compaction.abandon();
     this.#release();
   }
 
   async #close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.#compaction.stop();
     try {
       if (!this.#state.readOnly && this.poisoned === undefined) {
         await this.#sync.flush();
@@ -342,44 +377,19 @@ export class Log {
     sealSegment(this.#state, active);
     await active.syncIndexes();
     writeSnapshot(state, state.endOffset);
-    this.#removeStraySnapshots();
+    removeStraySnapshots(state);
     await state.files.syncFolder(state.folder);
   }
 
   #segmentFor(size: number, lastOffset: number): Segment {
     const { active } = this.#state.segments;
-    return active.size > 0 && this.#isRollDue(active, size, lastOffset) ? rollSegment(this.#state, this.#sync) : active;
-  }
-
-  #isRollDue(active: Segment, size: number, lastOffset: number): boolean {
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#state.config;
-    return (
-      active.size + size > Math.min(segmentBytes, MAX_SEGMENT_BYTES) ||
-      active.indexBytes >= segmentIndexBytes ||
-      lastOffset - active.baseOffset > offsetIndex.MAX_RELATIVE ||
-      this.#state.clock.now() - active.startedMs >= segmentMs
-    );
+    const isDue = active.size > 0 && isRollDue(this.#state, active, size, lastOffset);
+    return isDue ? rollSegment(this.#state, this.#sync) : active;
   }
 
   #noteProducer(segment: Segment, bytes: Uint8Array, at: number): void {
     const completed = this.#state.producers.update(new Batch(bytes, at));
     if (completed !== undefined) this.#aborted.note(segment, completed);
-  }
-
-  #cut(segment: Segment, offset: number): void {
-    const { size } = segment;
-    const structure = structureIn(this.#state, segment, segment.baseOffset);
-    let position = 0;
-    let endOffset = segment.baseOffset;
-    for (const scanned of scanBatches(segment.log, 0, size, structure)) {
-      if (isDamage(scanned)) continue;
-      if (scanned.lastOffset >= offset) break;
-      position = scanned.position + scanned.sizeInBytes;
-      endOffset = scanned.nextOffset;
-    }
-    segment.truncate(position, endOffset);
-    rebuildIndexes(this.#state, segment);
-    this.#sync.touch(segment);
   }
 
   #raiseEpoch(): void {
@@ -400,10 +410,16 @@ export class Log {
     state.producers = producers;
   }
 
-  #forget(): void {
+  #forgetPlaces(): void {
     this.#reader.forget();
     this.#aborted.forget();
-    this.#sync.forget(this.#state.endOffset);
+  }
+
+  #forget(): void {
+    const state = this.#state;
+    this.#forgetPlaces();
+    state.cleanedOffset = Math.min(state.cleanedOffset, state.endOffset);
+    this.#sync.forget(state.endOffset);
     this.#sync.touchFolder();
   }
 
@@ -412,19 +428,11 @@ export class Log {
     const { segments } = this.#state;
     const isExpired = (segment: Segment) => segment !== segments.active && segment.endOffset <= this.#state.startOffset;
     if (!isExpired(segments.first)) return;
+    this.#compaction.cancel();
     try {
       while (isExpired(segments.first)) deleteSegment(this.#state, segments.first);
     } finally {
       this.#forget();
-    }
-  }
-
-  /** Snapshots that no segment begins at, older than the newest: an earlier close left them. */
-  #removeStraySnapshots(): void {
-    const { files, folder, segments, endOffset } = this.#state;
-    const bases = new Set(segments.all.map((segment) => segment.baseOffset));
-    for (const offset of listSnapshots(files, folder)) {
-      if (offset !== endOffset && !bases.has(offset)) removeSnapshot(this.#state, offset);
     }
   }
 

@@ -123,6 +123,11 @@ export class ProducerState {
     return this.#open.get(producerId);
   }
 
+  /** The last offset of a producer's data, −1 where its epoch has none, and that epoch. Undefined for one that is not known. */
+  lastOf(producerId: number): { lastOffset: number; epoch: number } | undefined {
+    return this.#producers.get(producerId);
+  }
+
   /** Whether a batch that came from a producer may be appended. */
   judge(batch: Batch): SequenceVerdict {
     const { producerId } = batch;

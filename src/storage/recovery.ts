@@ -17,8 +17,45 @@
  *
  * "clean" counts as "process": nothing should be wrong then, and if something is, it is not for want of a sync. Where
  * records may have been lost the leader epoch rises, so that an offset used again can be told apart.
+ *
+ * A compaction that did not get to its end left files that tell how far it came (see segment-swap.ts; Kafka's rules):
+ *
+ *   case  files of a segment      that is                                          what is done
+ *   G     .cleaned                half made; its sources are all there             removed
+ *   H     .swap, and a .cleaned   not all of it has its name yet, nor its folder   removed
+ *         at or before it         a sync
+ *   I     .log.swap               whole, and in part perhaps in its place already  what is left of its sources is
+ *                                                                                  removed, and it is put in its place
+ *   J     .swap, but no .log.swap given up, and half removed                       removed
+ *   K     .deleted                replaced, or deleted                             removed
  */
 import type { LastClose } from "./log-state.ts";
+
+export interface Leftover {
+  state: "cleaned" | "swap" | "deleted";
+  /** A `.cleaned` file of this segment, or of one before it, is there. */
+  isBehindCleaned: boolean;
+  hasLog: boolean;
+}
+
+/** The second table; the first row that fits decides. */
+export const LEFTOVER_CASES: readonly (Partial<Leftover> & { label: string; verdict: "remove" | "finish" })[] = [
+  { label: "G", state: "cleaned", verdict: "remove" },
+  { label: "H", state: "swap", isBehindCleaned: true, verdict: "remove" },
+  { label: "I", state: "swap", hasLog: true, verdict: "finish" },
+  { label: "J", state: "swap", verdict: "remove" },
+  { label: "K", state: "deleted", verdict: "remove" },
+];
+
+export function decideLeftover(leftover: Leftover): "remove" | "finish" {
+  const row = LEFTOVER_CASES.find(
+    (row) =>
+      row.state === leftover.state &&
+      (row.isBehindCleaned ?? leftover.isBehindCleaned) === leftover.isBehindCleaned &&
+      (row.hasLog ?? leftover.hasLog) === leftover.hasLog,
+  );
+  return row!.verdict;
+}
 
 export interface Finding {
   lastClose: LastClose;

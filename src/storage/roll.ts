@@ -1,10 +1,11 @@
 /** How segments begin, end and go. Each call leaves the log whole when one of its steps fails. */
-import type { LogState } from "./log-state.ts";
+import { MAX_RELATIVE } from "../format/offset-index.ts";
+import { type LogState, structureIn } from "./log-state.ts";
 import type { LogSync } from "./log-sync.ts";
-import { join, SEGMENT_FILES, segmentFile } from "./paths.ts";
-import { Segment } from "./segment.ts";
-import { ensureTimes } from "./segment-index.ts";
-import { writeSnapshot } from "./snapshot-files.ts";
+import { isDamage, scanBatches } from "./scan.ts";
+import { MAX_SEGMENT_BYTES, Segment } from "./segment.ts";
+import { ensureTimes, rebuildIndexes } from "./segment-index.ts";
+import { removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
 
 /**
  * Seals the active segment and begins the next one. When a step fails the active one stays active, and the next append
@@ -28,6 +29,17 @@ export function rollSegment(state: LogState, sync: LogSync): Segment {
   return next;
 }
 
+/** Whether a batch of `size` bytes no longer belongs into the active segment. */
+export function isRollDue({ config, clock }: LogState, active: Segment, size: number, lastOffset: number): boolean {
+  const { segmentBytes, segmentMs, segmentIndexBytes } = config;
+  return (
+    active.size + size > Math.min(segmentBytes, MAX_SEGMENT_BYTES) ||
+    active.indexBytes >= segmentIndexBytes ||
+    lastOffset - active.baseOffset > MAX_RELATIVE ||
+    clock.now() - active.startedMs >= segmentMs
+  );
+}
+
 export function sealSegment(state: LogState, segment: Segment): void {
   segment.trim();
   for (const _ of ensureTimes(state, segment));
@@ -49,22 +61,39 @@ export function beginSegment(state: LogState, sync: LogSync, segment: Segment): 
   sync.touchFolder();
 }
 
+/** Cuts the segment back to the batch boundary at or before `offset`. */
+export function cutSegment(state: LogState, segment: Segment, offset: number): void {
+  const structure = structureIn(state, segment, segment.baseOffset);
+  let position = 0;
+  let endOffset = segment.baseOffset;
+  for (const scanned of scanBatches(segment.log, 0, segment.size, structure)) {
+    if (isDamage(scanned)) continue;
+    if (scanned.lastOffset >= offset) break;
+    position = scanned.position + scanned.sizeInBytes;
+    endOffset = scanned.nextOffset;
+  }
+  segment.truncate(position, endOffset);
+  rebuildIndexes(state, segment);
+}
+
 /** The `.log` goes first: what is left of the others after a crash is nothing without it. */
-export function deleteSegment({ files, folder, segments }: LogState, segment: Segment): void {
+export function deleteSegment(state: LogState, segment: Segment): void {
+  const { segments } = state;
   try {
     segment.close();
   } catch {
     // A sync of what is to be deleted may have failed.
   }
   try {
-    files.remove(segment.path);
+    state.files.remove(segment.path);
   } catch (error) {
     // It would come back at the next open, so it has to stay.
-    segments.replace(segment, segment.reopened(folder));
+    segments.replace(segment, segment.reopened());
     throw error;
   }
   segments.remove(segment);
-  for (const kind of SEGMENT_FILES) files.remove(join(folder, segmentFile(segment.baseOffset, kind)));
+  segment.removeFiles();
+  removeSnapshot(state, segment.baseOffset);
 }
 
 /** Empty, so that its indexes are complete. */

@@ -176,6 +176,7 @@ class Search {
   #batchAt(position: number): Place | undefined {
     const batch = position < this.#end ? readBatchAt(this.#file, position, this.#end) : undefined;
     if (batch === undefined || !this.#structure.mayStartAt(batch.baseOffset)) return undefined;
+    if (this.#structure.contradiction(batch) !== undefined) return undefined;
     return { position, offset: batch.baseOffset };
   }
 

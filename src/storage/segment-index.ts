@@ -7,8 +7,6 @@
  * which a search passes it over, all behind the last time entry but one is walked: that one may itself be what is wrong.
  */
 import { VarveError } from "../errors.ts";
-import * as offsetIndex from "../format/offset-index.ts";
-import * as timeIndex from "../format/time-index.ts";
 import { readChunk } from "./chunk.ts";
 import { type LogState, structureIn } from "./log-state.ts";
 import { isDamage, scanBatches } from "./scan.ts";
@@ -18,7 +16,7 @@ import { Segment } from "./segment.ts";
 export function ensureIndexes(state: LogState, segment: Segment): void {
   if (segment.isIndexed) return;
   segment.isIndexed = true;
-  if (!load(segment) || !isBorneOut(segment, state.config.indexIntervalBytes)) rebuildIndexes(state, segment);
+  if (!segment.loadIndexes() || !isBorneOut(segment, state.config.indexIntervalBytes)) rebuildIndexes(state, segment);
 }
 
 /** The segment's `maxTimestamp`, and so its time index, is known to be true after this. Yields now and then for a pause. */
@@ -34,9 +32,10 @@ export function* ensureTimes(state: LogState, segment: Segment): Generator<void>
 export function rebuildIndexes(state: LogState, segment: Segment): void {
   const { size, endOffset } = segment;
   const interval = state.config.indexIntervalBytes;
+  const structure = structureIn(state, segment, segment.baseOffset);
   segment.forget();
   try {
-    for (const batch of scanBatches(segment.log, 0, size, structureIn(state, segment, segment.baseOffset))) {
+    for (const batch of scanBatches(segment.log, 0, size, structure)) {
       if (!isDamage(batch))
         segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxTimestamp, interval);
     }
@@ -60,20 +59,11 @@ export function writeIfPossible(segment: Segment): void {
   }
 }
 
-function load(segment: Segment): boolean {
-  const { baseOffset, endOffset, size } = segment;
-  const hasOffsets = segment.offsetIndex.load((bytes, length) =>
-    offsetIndex.validPrefix(bytes, length, baseOffset, endOffset, size),
-  );
-  const hasTimes = segment.timeIndex.load((bytes, length) =>
-    timeIndex.validPrefix(bytes, length, baseOffset, endOffset),
-  );
-  return hasOffsets && hasTimes;
-}
-
 /** Walks from the last offset entry to the end of the segment: it must name its batch, and no further one may have been due. */
 function isBorneOut(segment: Segment, interval: number): boolean {
   segment.restore();
+  // Its entries are complete, and bear witness against the log rather than the other way round.
+  if (segment.isDense) return true;
   const entry = segment.locate(Number.MAX_SAFE_INTEGER);
   for (let position = entry.position; position < segment.size; ) {
     const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);

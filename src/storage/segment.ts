@@ -5,6 +5,9 @@
  * (last offset of the batch, its position), then a time entry (largest timestamp so far, last offset of the batch that
  * holds it). A final time entry closes the segment.
  *
+ * A segment that compaction has written is dense: its index names every batch, the first one too, at position 0, which the
+ * rule above never does. By that it is known, and by that its base offsets, which no checksum covers, have a witness.
+ *
  * The segment keeps to its own bytes: it appends where its good bytes end, cuts a failed write back to there, and finds
  * where to start reading. What to do about damage is decided above it.
  */
@@ -13,19 +16,24 @@ import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import * as timeIndex from "../format/time-index.ts";
-import { type Chunk, readChunk } from "./chunk.ts";
+import { type Chunk, readChunk, sizeOfBatchAt } from "./chunk.ts";
 import type { File, Files } from "./files.ts";
 import { IndexFile } from "./index-file.ts";
-import { join, segmentFile } from "./paths.ts";
+import { join, SEGMENT_FILES, type SegmentFileKind, segmentFile, withState } from "./paths.ts";
 
 /** Positions and relative offsets in the indexes have 31 bits. */
 export const MAX_SEGMENT_BYTES = 0x7fffffff;
 
 const NO_TIMESTAMP = -1;
 
+/** What its files are called: "cleaned" while compaction writes it, "swap" until it is in its place. */
+export type SegmentState = "live" | "cleaned" | "swap";
+
+/** The files that go with a segment; a snapshot stands for itself. */
+const OWN_FILES = SEGMENT_FILES.filter((kind) => kind !== "snapshot");
+
 export class Segment {
   readonly baseOffset: number;
-  readonly path: string;
   /** The good bytes: everything behind is not there. */
   size = 0;
   /** The offset behind the last good batch. */
@@ -40,7 +48,11 @@ export class Segment {
   readonly offsetIndex: IndexFile;
   readonly timeIndex: IndexFile;
   readonly #files: Files;
+  readonly #folder: string;
   readonly #writable: boolean;
+  #state: SegmentState;
+  /** Whether the offset index names every batch. Undefined: not looked at. */
+  #isDense: boolean | undefined;
   #log: File | undefined;
   #maxTimestampOffset: number;
   #bytesSinceEntry = 0;
@@ -48,20 +60,48 @@ export class Segment {
   #hasTail = false;
   #isClosed = false;
 
-  constructor(files: Files, folder: string, baseOffset: number, writable: boolean) {
+  constructor(files: Files, folder: string, baseOffset: number, writable: boolean, state: SegmentState = "live") {
     this.#files = files;
+    this.#folder = folder;
     this.#writable = writable;
+    this.#state = state;
     this.baseOffset = baseOffset;
     this.endOffset = baseOffset;
     this.#maxTimestampOffset = baseOffset;
-    this.path = join(folder, segmentFile(baseOffset, "log"));
-    this.offsetIndex = new IndexFile(files, join(folder, segmentFile(baseOffset, "index")), offsetIndex.ENTRY_BYTES);
-    this.timeIndex = new IndexFile(files, join(folder, segmentFile(baseOffset, "timeindex")), timeIndex.ENTRY_BYTES);
+    if (state === "cleaned") this.#isDense = true;
+    this.offsetIndex = new IndexFile(files, this.pathOf("index"), offsetIndex.ENTRY_BYTES);
+    this.timeIndex = new IndexFile(files, this.pathOf("timeindex"), timeIndex.ENTRY_BYTES);
+  }
+
+  /** Of the `.log`. */
+  get path(): string {
+    return this.pathOf("log");
+  }
+
+  get state(): SegmentState {
+    return this.#state;
+  }
+
+  pathOf(kind: SegmentFileKind, state = this.#state): string {
+    const path = join(this.#folder, segmentFile(this.baseOffset, kind));
+    return state === "live" ? path : withState(path, state);
   }
 
   /** Closed for good: the log is, or the segment was deleted. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Whether its offset index names every batch, because compaction wrote it. */
+  get isDense(): boolean {
+    this.#isDense ??= this.#looksDense();
+    return this.#isDense;
+  }
+
+  /** What the index of a dense segment has for the batch at a position. It stays as it is when the index is made anew. */
+  witness(): DenseIndex | undefined {
+    if (!this.isDense || (this.offsetIndex.count === 0 && !this.loadIndexes())) return undefined;
+    return new DenseIndex(this.offsetIndex.bytes, this.offsetIndex.count, this.baseOffset);
   }
 
   get log(): File {
@@ -96,8 +136,9 @@ export class Segment {
       this.maxTimestamp = maxTimestamp;
       this.#maxTimestampOffset = lastOffset;
     }
-    if (this.#bytesSinceEntry > interval) {
-      this.#addOffsetEntry(lastOffset, position);
+    const isDue = this.#bytesSinceEntry > interval;
+    if (isDue || this.#isDense) this.#addOffsetEntry(lastOffset, position);
+    if (isDue) {
       this.#addTimeEntry();
       this.#bytesSinceEntry = 0;
     }
@@ -117,6 +158,19 @@ export class Segment {
     this.#bytesSinceEntry = 0;
     this.offsetIndex.clear();
     this.timeIndex.clear();
+  }
+
+  /** Takes the entries of the index files that can be true. False when one is missing. */
+  loadIndexes(): boolean {
+    const { baseOffset, size } = this;
+    const endOffset = this.endOffset > baseOffset ? this.endOffset : Number.POSITIVE_INFINITY;
+    const hasOffsets = this.offsetIndex.load((bytes, length) =>
+      offsetIndex.validPrefix(bytes, length, baseOffset, endOffset, size),
+    );
+    const hasTimes = this.timeIndex.load((bytes, length) =>
+      timeIndex.validPrefix(bytes, length, baseOffset, endOffset),
+    );
+    return hasOffsets && hasTimes;
   }
 
   /** Takes up where the loaded indexes end. */
@@ -185,6 +239,8 @@ export class Segment {
     this.size = position;
     this.endOffset = endOffset;
     this.#hasTail = false;
+    // It may be appended to from now on.
+    this.#isDense = false;
   }
 
   /** Cuts off what a failed write may have left behind the good bytes. */
@@ -214,6 +270,39 @@ export class Segment {
   /** For good. */
   close(): void {
     this.#isClosed = true;
+    this.#letGo();
+  }
+
+  /**
+   * Renames its files, those that it has, so that what failed half-way can be tried again. The log goes last: while it is
+   * not in its place, the segment is not.
+   */
+  moveTo(state: SegmentState): void {
+    this.#letGo();
+    for (const kind of [...OWN_FILES].reverse()) {
+      const from = this.pathOf(kind);
+      if (this.#files.stat(from) !== undefined) this.#files.rename(from, this.pathOf(kind, state));
+    }
+    this.#state = state;
+    this.offsetIndex.path = this.pathOf("index");
+    this.timeIndex.path = this.pathOf("timeindex");
+  }
+
+  /** Removes its files. The `.log` goes first: what is left of the others after a crash is nothing without it. */
+  removeFiles(state = this.#state): void {
+    for (const kind of OWN_FILES) this.#files.remove(this.pathOf(kind, state));
+  }
+
+  /** Another object for the same file: this one is closed, but the file could not be removed. */
+  reopened(): Segment {
+    const segment = new Segment(this.#files, this.#folder, this.baseOffset, this.#writable, this.#state);
+    segment.size = this.size;
+    segment.endOffset = this.endOffset;
+    segment.startedMs = this.startedMs;
+    return segment;
+  }
+
+  #letGo(): void {
     const log = this.#log;
     this.#log = undefined;
     try {
@@ -224,13 +313,12 @@ export class Segment {
     }
   }
 
-  /** Another object for the same file: this one is closed, but the file could not be removed. */
-  reopened(folder: string): Segment {
-    const segment = new Segment(this.#files, folder, this.baseOffset, this.#writable);
-    segment.size = this.size;
-    segment.endOffset = this.endOffset;
-    segment.startedMs = this.startedMs;
-    return segment;
+  #looksDense(): boolean {
+    if (this.size === 0 || (this.offsetIndex.count === 0 && !this.loadIndexes())) return false;
+    const { bytes, count } = this.offsetIndex;
+    if (count === 0 || offsetIndex.positionAt(bytes, 0) !== 0) return false;
+    const last = offsetIndex.positionAt(bytes, count - 1);
+    return last + sizeOfBatchAt(this.log, last) === this.size;
   }
 
   #addOffsetEntry(lastOffset: number, position: number): void {
@@ -246,5 +334,32 @@ export class Segment {
     if (index.count > 0 && this.maxTimestamp <= timeIndex.timestampAt(index.bytes, index.count - 1)) return;
     timeIndex.writeEntry(index.room(), index.count, this.baseOffset, this.maxTimestamp, this.#maxTimestampOffset);
     index.count++;
+  }
+}
+
+/** The entries of an index that names every batch. */
+export class DenseIndex {
+  readonly #bytes: Uint8Array;
+  readonly #count: number;
+  readonly #baseOffset: number;
+  /** Batches are mostly asked for one after the other. */
+  #next = 0;
+
+  constructor(bytes: Uint8Array, count: number, baseOffset: number) {
+    this.#bytes = bytes;
+    this.#count = count;
+    this.#baseOffset = baseOffset;
+  }
+
+  /** The last offset of the batch at `position`; undefined when none is named there. */
+  lastOffsetAt(position: number): number | undefined {
+    if (this.#next >= this.#count || offsetIndex.positionAt(this.#bytes, this.#next) !== position) {
+      this.#next = offsetIndex.searchPosition(this.#bytes, this.#count, position);
+      if (this.#next < 0 || offsetIndex.positionAt(this.#bytes, this.#next) !== position) {
+        this.#next = 0;
+        return undefined;
+      }
+    }
+    return offsetIndex.offsetAt(this.#bytes, this.#next++, this.#baseOffset);
   }
 }

@@ -31,6 +31,14 @@ export function removeSnapshot(state: LogState, offset: number): void {
   state.files.remove(join(state.folder, segmentFile(offset, "snapshot")));
 }
 
+/** Snapshots that no segment begins at, older than the newest: an earlier close left them. */
+export function removeStraySnapshots(state: LogState): void {
+  const bases = new Set(state.segments.all.map((segment) => segment.baseOffset));
+  for (const offset of listSnapshots(state.files, state.folder)) {
+    if (offset !== state.endOffset && !bases.has(offset)) removeSnapshot(state, offset);
+  }
+}
+
 /** The newest good snapshot at or before `offset`, and where it stands; an empty state at the log start when there is none. */
 export function nearestSnapshot(state: LogState, offset: number): { producers: ProducerState; offset: number } {
   for (const at of listSnapshots(state.files, state.folder).reverse()) {

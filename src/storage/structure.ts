@@ -7,11 +7,19 @@
  *                  one that is off; without a checkpoint it must not fall from one batch to the next
  *   magic, length  are checked with the bytes themselves: a wrong length gives a wrong CRC
  *
- * What remains: a flipped bit in the base offset of a batch of a compacted log goes unnoticed when the wrong offset still
- * lies in the gap around it and no sequence of the same producer says otherwise. Nothing in the file contradicts it then.
+ * A segment that compaction has written names the last offset of every batch in its index: a batch that the index does not
+ * name, or names otherwise, is damaged. Which of the two files is wrong nobody can tell, so the batch is not served.
+ *
+ * What remains is in compacted segments that Kafka wrote: a flipped bit in the base offset of a batch goes unnoticed when the
+ * wrong offset still lies in the gap around it and no sequence of the same producer says otherwise.
  */
 import { type Batch, NO_PRODUCER_ID, NO_SEQUENCE } from "../format/batch.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
+
+/** What knows the last offset of every batch by its position. */
+export interface Witness {
+  lastOffsetAt(position: number): number | undefined;
+}
 
 export class Structure {
   /** The offset that the next batch is expected to start at. */
@@ -19,14 +27,22 @@ export class Structure {
   readonly hasGaps: boolean;
   readonly #endOffset: number;
   readonly #epochs: LeaderEpochs | undefined;
+  readonly #witness: Witness | undefined;
   #previousEpoch: number | undefined;
   #previousOffset = -1;
   /** Only where there may be gaps. */
   #previous: Neighbour | undefined;
 
   /** `endOffset`: where the next segment (or nothing at all) begins. `epochs`: undefined when the checkpoint is lost. */
-  constructor(nextOffset: number, hasGaps: boolean, endOffset: number, epochs: LeaderEpochs | undefined) {
+  constructor(
+    nextOffset: number,
+    hasGaps: boolean,
+    endOffset: number,
+    epochs: LeaderEpochs | undefined,
+    witness?: Witness,
+  ) {
     this.nextOffset = nextOffset;
+    this.#witness = witness;
     this.hasGaps = hasGaps;
     this.#endOffset = endOffset;
     this.#epochs = epochs;
@@ -34,7 +50,7 @@ export class Structure {
 
   /** Another one that stands at the same place, to go on from there twice. */
   copy(): Structure {
-    const copy = new Structure(this.nextOffset, this.hasGaps, this.#endOffset, this.#epochs);
+    const copy = new Structure(this.nextOffset, this.hasGaps, this.#endOffset, this.#epochs, this.#witness);
     copy.#previousEpoch = this.#previousEpoch;
     copy.#previousOffset = this.#previousOffset;
     copy.#previous = this.#previous;
@@ -53,13 +69,25 @@ export class Structure {
       if (!this.hasGaps || !(baseOffset > this.nextOffset))
         return `base offset ${baseOffset} where ${this.nextOffset} was expected`;
     }
+    const contradiction = this.contradiction(batch);
+    if (contradiction !== undefined) return contradiction;
     if (!(lastOffset < this.#endOffset)) return `offset ${lastOffset} lies past the end ${this.#endOffset}`;
-    if (this.hasGaps && this.#isOutOfSequence(batch, following))
+    if (this.hasGaps && this.#witness === undefined && this.#isOutOfSequence(batch, following))
       return `base offset ${baseOffset} does not go with the sequences of its producer`;
     const epoch = this.#epochs?.at(baseOffset);
     if (batch.leaderEpoch !== epoch && !this.#isEpochCredible(batch, following, epoch))
       return `leader epoch ${batch.leaderEpoch} where ${epoch ?? this.#previousEpoch} was expected`;
     return undefined;
+  }
+
+  /** What the index has against the batch, where it names every one. */
+  contradiction({ position, lastOffset }: Batch): string | undefined {
+    if (this.#witness === undefined) return undefined;
+    const named = this.#witness.lastOffsetAt(position);
+    if (named === lastOffset) return undefined;
+    return named === undefined
+      ? "the index does not name the batch"
+      : `last offset ${lastOffset} where the index has ${named}`;
   }
 
   /** The batch is good: the next one follows it. */
@@ -82,7 +110,7 @@ export class Structure {
 
   /** A batch that starts too far on is right all the same when the one behind it agrees: then what was between is lost. */
   isBehindGap(batch: Batch, following: Batch | undefined): boolean {
-    if (batch.baseOffset === this.nextOffset) return false;
+    if (batch.baseOffset === this.nextOffset || this.contradiction(batch) !== undefined) return false;
     return this.mayStartAt(batch.baseOffset) && following?.baseOffset === batch.lastOffset + 1;
   }
 

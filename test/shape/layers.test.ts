@@ -24,6 +24,7 @@ const layers: Record<string, { imports: string[]; types?: string[] }> = {
 
 /** The packages that a layer may import, besides Node's own modules. */
 const packages: Record<string, string[]> = {
+  storage: ["xxhash-wasm"],
   client: ["msgpackr"],
   cli: ["commander"],
 };

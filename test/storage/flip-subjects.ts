@@ -1,6 +1,7 @@
 /** The partitions whose bits are flipped: all that Kafka wrote for us, and some of our own with all that can be in one. */
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import type { Subject } from "./bit-flips.ts";
+import { COMPACT, SETTINGS } from "./compacting.ts";
 import { batchOf, goldenPartition, markerOf, openLog } from "./partition.ts";
 
 const GOLDEN = [
@@ -35,6 +36,7 @@ export async function ownSubjects(): Promise<Subject[]> {
     { name: "of ours, one batch per epoch", files: await severalEpochs(1) },
     { name: "of ours, transactions", files: await transactions(), config: { segmentBytes: 700 } },
     { name: "of ours, one batch", files: await severalEpochs(1, 1) },
+    { name: "of ours, compacted", files: await compacted(), config: { ...COMPACT, segmentBytes: 1500 } },
   ];
 }
 
@@ -51,6 +53,31 @@ async function severalEpochs(batches: number, epochs = 4): Promise<MemoryFiles> 
     }
     await log.close();
   }
+  return files;
+}
+
+/** With gaps before, between and in the batches, which are large and small, compressed, empty, aborted. */
+async function compacted(): Promise<MemoryFiles> {
+  const files = new MemoryFiles();
+  const { log } = await openLog(files, { config: { ...COMPACT, segmentBytes: 600 } });
+  let baseSequence = 0;
+  for (let i = 0; i < 60; i++) {
+    const compression = i % 9 === 0 ? "gzip" : "none";
+    const records = [0, 1, 2].map((n) => ({
+      key: `k${(i * 7 + n * 5) % 23}`,
+      value: i % 5 === n ? null : `${i} ${n}`,
+    }));
+    log.append(batchOf(records, { compression }));
+    if (i % 6 === 0) {
+      const written = { producerId: 4, producerEpoch: 0, baseSequence: baseSequence++, isTransactional: true };
+      log.append(batchOf([{ key: `k${i % 23}`, value: `in a transaction ${i}` }], written));
+      log.append(markerOf(i % 12 === 0 ? "abort" : "commit", 4));
+    }
+    if (i === 40) await log.compact(SETTINGS);
+  }
+  log.updateConfig({ ...log.config, segmentBytes: 1500 });
+  await log.compact(SETTINGS);
+  await log.close();
   return files;
 }
 

@@ -1,0 +1,91 @@
+/**
+ * Which offset is the latest of each key, as far as memory goes: Kafka's SkimpyOffsetMap, an open-addressing table of
+ * fingerprints and offsets, 24 bytes a slot. Beside it, one bit for each offset that was taken in: set when a later one of the
+ * same key came, so that a record among them needs no second look-up.
+ */
+import type { KeyFingerprints } from "./key-fingerprints.ts";
+
+const WORDS = 4;
+/** A table that is fuller than this has long runs. */
+const LOAD_FACTOR = 0.75;
+/** In a slot that is free; others hold the offset + 1. New memory is zeros. */
+const FREE = 0;
+const LEAST_SLOTS = 64;
+/** Of the most offsets that bits are kept for: 16 MiB. Further ones are looked up. */
+const MOST_MARKED = 2 ** 27;
+
+export class OffsetMap {
+  /** Offsets from here on are taken in. */
+  readonly firstOffset: number;
+  /** Everything from `firstOffset` up to and with this one has been taken in. */
+  latestOffset: number;
+  size = 0;
+  readonly #fingerprints: KeyFingerprints;
+  readonly #capacity: number;
+  readonly #mask: number;
+  readonly #words: Int32Array;
+  readonly #offsets: Float64Array;
+  readonly #superseded: Uint8Array;
+
+  /** For the keys of offsets in [firstOffset, endOffset), but for `mostKeys` keys at the most. */
+  constructor(fingerprints: KeyFingerprints, firstOffset: number, endOffset: number, mostKeys: number) {
+    const offsets = endOffset - firstOffset;
+    const slots = slotsFor(Math.min(offsets, mostKeys));
+    this.firstOffset = firstOffset;
+    this.latestOffset = firstOffset - 1;
+    this.#fingerprints = fingerprints;
+    this.#capacity = Math.min(mostKeys, Math.floor(slots * LOAD_FACTOR));
+    this.#mask = slots - 1;
+    this.#words = new Int32Array(slots * WORDS);
+    this.#offsets = new Float64Array(slots);
+    this.#superseded = new Uint8Array(Math.ceil(Math.min(offsets, MOST_MARKED) / 8));
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.#capacity;
+  }
+
+  /** Takes in the key bytes[at, at + length) of a record. Offsets ascend. */
+  put(bytes: Uint8Array, at: number, length: number, offset: number): void {
+    const slot = this.#slotOf(bytes, at, length);
+    const before = this.#offsets[slot];
+    if (before === FREE) {
+      this.#words.set(this.#fingerprints.words, slot * WORDS);
+      this.size++;
+    } else {
+      this.#supersede(before - 1 - this.firstOffset);
+    }
+    this.#offsets[slot] = offset + 1;
+    this.latestOffset = offset;
+  }
+
+  /** Whether a record that may lie anywhere up to `latestOffset` has a later one with the same key among those taken in. */
+  isSuperseded(bytes: Uint8Array, at: number, length: number, offset: number): boolean {
+    const index = offset - this.firstOffset;
+    if (index >= 0 && index < MOST_MARKED) return (this.#superseded[index >>> 3] & (1 << (index & 7))) !== 0;
+    return this.#offsets[this.#slotOf(bytes, at, length)] > offset + 1;
+  }
+
+  #supersede(index: number): void {
+    if (index < MOST_MARKED) this.#superseded[index >>> 3] |= 1 << (index & 7);
+  }
+
+  /** The slot that has the key, or the free one that it belongs into. */
+  #slotOf(bytes: Uint8Array, at: number, length: number): number {
+    this.#fingerprints.take(bytes, at, length);
+    const [a, b, c, d] = this.#fingerprints.words;
+    const words = this.#words;
+    for (let slot = a & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      if (this.#offsets[slot] === FREE) return slot;
+      const word = slot * WORDS;
+      if (words[word] === a && words[word + 1] === b && words[word + 2] === c && words[word + 3] === d) return slot;
+    }
+  }
+}
+
+/** A power of two. */
+function slotsFor(keys: number): number {
+  let slots = LEAST_SLOTS;
+  while (slots * LOAD_FACTOR < keys) slots *= 2;
+  return slots;
+}
