@@ -3,7 +3,8 @@
  *
  * Past the bound, or when the system has no descriptor left, the least recently used one is closed. A holder whose sync
  * is running keeps its descriptor, so the bound is exceeded while more syncs run than it allows; `settle` comes back
- * under it afterwards.
+ * under it afterwards. Only so many syncs run at once, however many are asked for: the others wait for their turn without a
+ * descriptor, so that ten thousand files can be synced together.
  */
 import { closeSync, openSync } from "node:fs";
 import { hasErrno, systemError } from "./system-error.ts";
@@ -19,10 +20,15 @@ export interface Holder {
   release(): void;
 }
 
+/** More than Node has threads for them, unless somebody has set it so. */
+const CONCURRENT_SYNCS = 16;
+
 export class Descriptors {
   readonly #limit: number;
   readonly #holders = new Set<Holder>();
   #ticks = 0;
+  #syncs = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -58,6 +64,22 @@ export class Descriptors {
         if (!hasErrno(error, "EMFILE", "ENFILE") || !this.#releaseOne()) throw systemError(operation, path, error);
       }
     }
+  }
+
+  /** Takes a turn for a sync, which `endTurn` ends. Undefined when it is there; else resolves when it is. */
+  turn(): Promise<void> | undefined {
+    if (this.#syncs < CONCURRENT_SYNCS) {
+      this.#syncs++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The next one takes it, if somebody waits. */
+  endTurn(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#syncs--;
   }
 
   settle(): void {

@@ -35,6 +35,8 @@ export class DiskFile implements File, Holder {
   #synced = 0;
   #running: { covers: number; done: Promise<void> } | undefined;
   #next: Promise<void> | undefined;
+  /** A sync of this object has gone well: from then on only what it writes needs another. */
+  #hasSynced = false;
   #failure: VarveError | undefined;
   #failureSeen = false;
 
@@ -61,11 +63,20 @@ export class DiskFile implements File, Holder {
   }
 
   get busy(): boolean {
-    return this.#running !== undefined || this.#next !== undefined;
+    return this.#running !== undefined;
   }
 
   get dirty(): boolean {
     return this.#synced < this.#written;
+  }
+
+  /** Somebody waits for a sync. */
+  get #isAwaited(): boolean {
+    return this.busy || this.#next !== undefined;
+  }
+
+  get #isCovered(): boolean {
+    return this.#hasSynced && !this.dirty;
   }
 
   size(): number {
@@ -132,20 +143,20 @@ export class DiskFile implements File, Holder {
     }
   }
 
-  /** Calls that come while a sync runs share the next one, or the running one when nothing was written since. */
+  /**
+   * Calls that come while a sync runs share the next one, or the running one when nothing was written since; so do those that
+   * come while one waits for its turn. A file that was synced when its descriptor was taken away is not opened for it again.
+   */
   sync(): Promise<void> {
     if (this.#closed) return Promise.reject(closedError(this.path));
     if (this.#failure) return Promise.reject(this.#seen(this.#failure));
     if (this.#next) return this.#next;
     const running = this.#running;
-    if (!running) return this.#startSync();
-    if (running.covers === this.#written) return running.done;
-    const follow = () => {
-      this.#next = undefined;
-      return this.#startSync();
-    };
-    this.#next = running.done.then(follow, follow);
-    return this.#next;
+    if (running?.covers === this.#written) return running.done;
+    if (running) return this.#syncAfter(running.done.catch(() => {}).then(() => this.#descriptors.turn()));
+    if (this.#isCovered) return Promise.resolve();
+    const turn = this.#descriptors.turn();
+    return turn === undefined ? this.#startSync() : this.#syncAfter(turn);
   }
 
   syncNow(): void {
@@ -157,21 +168,23 @@ export class DiskFile implements File, Holder {
     } catch (error) {
       throw this.#seen(this.#fail(error));
     }
-    this.#synced = Math.max(this.#synced, covers);
+    this.#covered(covers);
   }
 
   /** Does not sync. Throws the error of a sync that nobody has been told about: this is the last chance. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.busy) this.#closeDescriptor();
+    if (!this.#isAwaited) this.#closeDescriptor();
     if (this.#failure && !this.#failureSeen) throw this.#seen(this.#failure);
   }
 
   release(): void {
     try {
-      if (this.dirty && !this.#failure) fdatasyncSync(this.#descriptor);
-      this.#synced = this.#written;
+      if (this.dirty && !this.#failure) {
+        fdatasyncSync(this.#descriptor);
+        this.#covered(this.#written);
+      }
     } catch (error) {
       this.#fail(error);
     }
@@ -180,15 +193,24 @@ export class DiskFile implements File, Holder {
     this.#descriptor = -1;
   }
 
+  #syncAfter(turn: Promise<void>): Promise<void> {
+    this.#next = turn.then(() => {
+      this.#next = undefined;
+      return this.#startSync();
+    });
+    return this.#next;
+  }
+
+  /** It is this file's turn, which ends with the sync. */
   #startSync(): Promise<void> {
     const covers = this.#written;
     let descriptor: number;
     try {
       if (this.#failure) throw this.#seen(this.#failure);
+      if (this.#isCovered) return this.#endTurn(Promise.resolve());
       descriptor = this.#descriptor < 0 ? this.#open(0) : this.#descriptor;
     } catch (error) {
-      this.#afterSync();
-      return Promise.reject(error);
+      return this.#endTurn(Promise.reject(error));
     }
     const done = new Promise<void>((resolve, reject) => {
       fdatasync(descriptor, (error) => {
@@ -196,20 +218,27 @@ export class DiskFile implements File, Holder {
         if (error) {
           reject(this.#seen(this.#fail(error)));
         } else {
-          this.#synced = Math.max(this.#synced, covers);
+          this.#covered(covers);
           resolve();
         }
-        this.#afterSync();
+        this.#endTurn(done);
       });
     });
     this.#running = { covers, done };
     return done;
   }
 
-  #afterSync(): void {
-    if (this.busy) return;
+  #endTurn(done: Promise<void>): Promise<void> {
+    this.#descriptors.endTurn();
+    if (this.#isAwaited) return done;
     if (this.#closed) this.#closeDescriptor();
     this.#descriptors.settle();
+    return done;
+  }
+
+  #covered(written: number): void {
+    this.#synced = Math.max(this.#synced, written);
+    this.#hasSynced = true;
   }
 
   #fail(error: unknown): VarveError {

@@ -28,6 +28,7 @@ import { closeQuietly, Descriptors } from "./descriptors.ts";
 import { DiskFile, FILE_MODE, NO_FOLLOW } from "./disk-file.ts";
 import { defaultNative } from "./engine-choice.ts";
 import type { File, FileInfo, Files, OpenMode } from "./files.ts";
+import { FolderSyncs } from "./folder-syncs.ts";
 import { foundError, hasErrno, systemError } from "./system-error.ts";
 
 const FOLDER_MODE = 0o700;
@@ -46,6 +47,7 @@ export class DiskFiles implements Files {
   readonly native: Native | undefined;
   readonly #root: string | undefined;
   readonly #descriptors: Descriptors;
+  readonly #folderSyncs = new FolderSyncs((path) => this.#syncFolderInTurn(path));
 
   constructor(options: DiskFilesOptions = {}) {
     this.#root = options.root === undefined ? undefined : `${options.root.replace(/\/+$/, "")}/`;
@@ -142,11 +144,7 @@ export class DiskFiles implements Files {
   }
 
   async syncFolder(path: string): Promise<void> {
-    if (process.platform === "win32") return;
-    const descriptor = this.#openFolder(path);
-    const error = await new Promise((resolve) => fsync(descriptor, resolve));
-    closeQuietly(descriptor);
-    if (error) throw systemError("sync the folder", path, error);
+    if (process.platform !== "win32") await this.#folderSyncs.run(path);
   }
 
   syncFolderNow(path: string): void {
@@ -158,6 +156,18 @@ export class DiskFiles implements Files {
       throw systemError("sync the folder", path, error);
     } finally {
       closeQuietly(descriptor);
+    }
+  }
+
+  async #syncFolderInTurn(path: string): Promise<void> {
+    await this.#descriptors.turn();
+    try {
+      const descriptor = this.#openFolder(path);
+      const error = await new Promise((resolve) => fsync(descriptor, resolve));
+      closeQuietly(descriptor);
+      if (error) throw systemError("sync the folder", path, error);
+    } finally {
+      this.#descriptors.endTurn();
     }
   }
 

@@ -96,6 +96,15 @@ describe("RecordingFiles", () => {
     );
   });
 
+  it("knows no end of a sync that failed when its file was let go: nobody was told", async () => {
+    files = new RecordingFiles({ clock: new TestClock(), failSync: () => true });
+    const file = files.open("/a", "create");
+    const sync = file.sync();
+    file.close();
+    await expect(sync).rejects.toMatchObject({ code: "VARVE_IO" });
+    expect(told()).toEqual(["create /a", "syncStart 0 of /a"]);
+  });
+
   it("does not let an open file be renamed or removed", () => {
     files.makeFolder("/f");
     const file = files.open("/f/a", "create");

@@ -142,13 +142,17 @@ export class RecordingFiles implements Files {
     this.#open.set(node, (this.#open.get(node) ?? 0) - 1);
   }
 
-  /** Notes the start; the returned call notes the end, and throws when this one is to fail. */
-  startSync(node: NodeId, path: string): () => void {
+  /**
+   * Notes the start; the returned call notes the end, and throws when this one is to fail. One that fails when its file was let
+   * go, by a killed process as a rule, has no end: nobody was told, so that nobody can be asked to remember. It covers nothing,
+   * and what it should have covered the next owner's sync does.
+   */
+  startSync(node: NodeId, path: string): (isLetGo?: boolean) => void {
     const sync = this.#syncs++;
     const fails = this.#failSync(path, sync);
     this.#note({ type: "syncStart", node, sync }, path);
-    return () => {
-      this.#note({ type: fails ? "syncFailed" : "syncEnd", sync }, path);
+    return (isLetGo = false) => {
+      if (!fails || !isLetGo) this.#note({ type: fails ? "syncFailed" : "syncEnd", sync }, path);
       if (fails) throw systemError("sync", path, Object.assign(new Error("EIO: i/o error"), { code: "EIO" }));
     };
   }
@@ -259,7 +263,7 @@ class RecordedFile implements File {
     this.#file.syncNow();
     const end = this.#files.startSync(this.#node, this.path);
     await turn();
-    end();
+    end(this.#closed);
   }
 
   syncNow(): void {

@@ -228,6 +228,39 @@ describe("the descriptors of disk files", () => {
     expect(files.descriptorCount).toBe(0);
   });
 
+  it("are few, however many files are synced at once", async () => {
+    const root = freshFolder();
+    const files = new DiskFiles({ root, maxDescriptors: 4 });
+    const open = Array.from({ length: 100 }, (_, i) => files.open(`${root}/${i}`, "create"));
+    const write = () => open.map((file) => file.write(Buffer.from("x"), 0, 1, 0));
+    write();
+    const first = open.map((file) => file.sync());
+    expect(files.descriptorCount).toBeLessThanOrEqual(20);
+    // Some of these write to files that wait for their turn, and some to files that are being synced.
+    write();
+    const second = open.map((file) => file.sync());
+    for (const file of open.slice(50)) file.close();
+    expect(files.descriptorCount).toBeLessThanOrEqual(20);
+    await Promise.all([...first, ...second]);
+    expect(files.descriptorCount).toBeLessThanOrEqual(4);
+    for (const file of open) file.close();
+    expect(files.descriptorCount).toBe(0);
+  });
+
+  it.runIf(linux)("are not opened for a sync that was made when they were taken away", async () => {
+    const root = freshFolder();
+    const files = new DiskFiles({ root, maxDescriptors: 1 });
+    const [a, b] = ["a", "b"].map((name) => files.open(`${root}/${name}`, "create"));
+    a.write(Buffer.from("x"), 0, 1, 0);
+    b.size();
+    await a.sync();
+    expect(openBelow(root)).toEqual(["b"]);
+    // What was never synced may hold what an earlier process has written.
+    const again = files.open(`${root}/a`, "write");
+    await again.sync();
+    expect(openBelow(root)).toEqual(["a"]);
+  });
+
   it("a sync that was asked for before close still happens", async () => {
     const root = freshFolder();
     const file = new DiskFiles({ root }).open(`${root}/a`, "create");
