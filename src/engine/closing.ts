@@ -12,7 +12,7 @@ import { replaceFile } from "../storage/replace-file.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { DataDirectory } from "./data-directory.ts";
 
-const CONCURRENT_CLOSES = 4;
+const CONCURRENT_CLOSES = 8;
 
 /** `stopped`: the periodic work has ended. */
 export async function closeDirectory(dir: DataDirectory, stopped: Promise<void>, timeoutMs: number): Promise<void> {

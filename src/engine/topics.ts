@@ -42,8 +42,8 @@ export interface Surroundings extends Omit<PartitionHost, "recordStart"> {
 }
 
 const DELETED_ID_BYTES = 16;
-/** Each makes a few small files and syncs them. */
-const CONCURRENT_OPENS = 8;
+/** Each makes a few small files and syncs them; so many share a sync of the folder above them. */
+const CONCURRENT_OPENS = 32;
 
 export class Topics implements TopicHost {
   readonly #around: Surroundings;

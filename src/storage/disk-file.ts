@@ -153,10 +153,10 @@ export class DiskFile implements File, Holder {
     if (this.#next) return this.#next;
     const running = this.#running;
     if (running?.covers === this.#written) return running.done;
-    if (running) return this.#syncAfter(running.done.catch(() => {}).then(() => this.#descriptors.turn()));
-    if (this.#isCovered) return Promise.resolve();
-    const turn = this.#descriptors.turn();
-    return turn === undefined ? this.#startSync() : this.#syncAfter(turn);
+    if (!running) return this.#isCovered ? Promise.resolve() : this.#syncInTurn();
+    const follow = () => this.#syncInTurn();
+    this.#next = running.done.then(follow, follow);
+    return this.#next;
   }
 
   syncNow(): void {
@@ -193,16 +193,16 @@ export class DiskFile implements File, Holder {
     this.#descriptor = -1;
   }
 
-  #syncAfter(turn: Promise<void>): Promise<void> {
-    this.#next = turn.then(() => {
-      this.#next = undefined;
-      return this.#startSync();
-    });
+  #syncInTurn(): Promise<void> {
+    const turn = this.#descriptors.turn();
+    if (turn === undefined) return this.#startSync();
+    this.#next = turn.then(() => this.#startSync());
     return this.#next;
   }
 
   /** It is this file's turn, which ends with the sync. */
   #startSync(): Promise<void> {
+    this.#next = undefined;
     const covers = this.#written;
     let descriptor: number;
     try {

@@ -5,7 +5,7 @@
 import { formatLeaderEpochs, type LeaderEpoch, parseLeaderEpochs } from "../format/checkpoints.ts";
 import type { Files } from "./files.ts";
 import { join, LEADER_EPOCH_CHECKPOINT } from "./paths.ts";
-import { replaceFile, replaceFileNow } from "./replace-file.ts";
+import { placeFile, replaceFile, replaceFileNow } from "./replace-file.ts";
 
 export interface LeaderEpochEnd {
   epoch: number;
@@ -33,6 +33,11 @@ export class LeaderEpochs {
 
   save(files: Files, folder: string): Promise<void> {
     return replaceFile(files, join(folder, LEADER_EPOCH_CHECKPOINT), formatLeaderEpochs(this.#entries));
+  }
+
+  /** The same in a folder that the caller syncs. */
+  place(files: Files, folder: string): Promise<void> {
+    return placeFile(files, join(folder, LEADER_EPOCH_CHECKPOINT), formatLeaderEpochs(this.#entries));
   }
 
   /** The same at once, on the calling thread. */

@@ -12,7 +12,7 @@ import { join, nameOf, PARTITION_METADATA, POISONED, parentOf, parseSegmentFile 
 import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
-import { replaceFile } from "./replace-file.ts";
+import { placeFile } from "./replace-file.ts";
 import { deleteSegment } from "./roll.ts";
 import { type Damage, isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
@@ -105,7 +105,8 @@ class Loader {
   async load(): Promise<void> {
     const state = this.#state;
     const names = await settleLeftovers(state, this.#pacer);
-    if (names === undefined) await this.#makeFolder();
+    const isNew = names === undefined;
+    if (isNew) await this.#makeFolder();
     // Whoever left the marker could not close in order.
     if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
     if (this.#findSegments(names ?? [])) {
@@ -120,8 +121,9 @@ class Loader {
     // What was compacted is not there any more, as far as one can tell: everything counts as new.
     if (state.cleanedOffset > state.endOffset) state.cleanedOffset = state.startOffset;
     await this.#loadProducers();
-    if (this.#hasNewSegment) await state.files.syncFolder(state.folder);
-    await this.#settleEpochs(names === undefined);
+    if (this.#hasNewSegment && !isNew) await state.files.syncFolder(state.folder);
+    await this.#settleEpochs(isNew);
+    if (isNew) await this.#syncNewFolder();
     this.#reportRecovered();
   }
 
@@ -134,8 +136,15 @@ class Loader {
     files.makeFolder(folder);
     if (this.#options.topicId !== "") {
       const bytes = formatPartitionMetadata(this.#options.topicId);
-      await replaceFile(files, join(folder, PARTITION_METADATA), bytes);
+      await placeFile(files, join(folder, PARTITION_METADATA), bytes);
     }
+  }
+
+  /** Once for all that was made in it, and then for its own name. */
+  async #syncNewFolder(): Promise<void> {
+    const { files, folder, readOnly } = this.#state;
+    if (readOnly) return;
+    await files.syncFolder(folder);
     await files.syncFolder(parentOf(folder));
   }
 
@@ -394,7 +403,9 @@ class Loader {
     const mayHaveLost = this.#mayHaveLost || epochs.latestStart > endOffset;
     const rises = mayHaveLost && !isNew && !readOnly;
     if (rises) epochs.raise(endOffset);
-    if (!readOnly && (isFirst || rises || this.#epochsAreOff)) await epochs.save(files, folder);
+    if (readOnly || !(isFirst || rises || this.#epochsAreOff)) return;
+    if (isNew) await epochs.place(files, folder);
+    else await epochs.save(files, folder);
   }
 
   #reportRecovered(): void {

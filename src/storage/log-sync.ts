@@ -23,6 +23,8 @@ export class LogSync {
   /** Everything before this offset is on the disk. */
   durableOffset: number;
   poisoned: VarveError | undefined;
+  /** Nothing was written, made or removed since the log was opened. */
+  isUntouched = true;
   readonly #state: LogState;
   #work: Work = { segments: [], isFolderDirty: false };
   /** What the running sync has taken on: not on the disk before it ends. */
@@ -41,12 +43,14 @@ export class LogSync {
   /** Bytes were written to the segment. */
   touch(segment: Segment): void {
     const { segments } = this.#work;
+    this.isUntouched = false;
     if (segments[segments.length - 1] !== segment) segments.push(segment);
   }
 
   /** A file was made, renamed or removed. */
   touchFolder(): void {
     this.#work.isFolderDirty = true;
+    this.isUntouched = false;
   }
 
   /** The end moved back, or segments are gone. */

@@ -42,6 +42,8 @@ export class Log {
   readonly #compaction: Compaction;
   #isClosed = false;
   #closing: Promise<void> | undefined;
+  /** The last close has left the folder as the next one must. */
+  readonly #wasClean: boolean;
   /** The leader epoch has risen, and the checkpoint does not say so yet. No batch may carry it before. */
   #isEpochUnsaved = false;
 
@@ -54,6 +56,7 @@ export class Log {
   /** Where the last close was not clean, what recovery has walked it may have changed: cut, or given new indexes. */
   private constructor(state: LogState, durableOffset: number, isClean: boolean) {
     this.#state = state;
+    this.#wasClean = isClean;
     this.#reader = new LogReader(state);
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
@@ -373,6 +376,7 @@ export class Log {
     const state = this.#state;
     const { active } = state.segments;
     if (active.size === 0 && state.endOffset === 0) return;
+    if (this.#wasClean && this.#sync.isUntouched) return;
     if (active.size === 0) beginSegment(this.#state, this.#sync, active);
     sealSegment(this.#state, active);
     await active.syncIndexes();

@@ -47,7 +47,8 @@ export function replaceFileNow(files: Files, path: string, bytes: Uint8Array): v
   files.syncFolderNow(parentOf(path));
 }
 
-async function replaceNow(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+/** The same, but for the sync of the folder, which is the caller's: one for all the files of a folder that is being made. */
+export async function placeFile(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = temporaryPath(path);
   try {
     await writeSynced(files, temporary, bytes);
@@ -56,6 +57,10 @@ async function replaceNow(files: Files, path: string, bytes: Uint8Array): Promis
     removeQuietly(files, temporary);
     throw error;
   }
+}
+
+async function replaceNow(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+  await placeFile(files, path, bytes);
   await files.syncFolder(parentOf(path));
 }
 

@@ -22,7 +22,10 @@ export type Said =
   | { type: "health"; poisoned: string[]; failed: string[] }
   /** How long the event loop stood still, at the most. */
   | { type: "blocked"; ms: number }
-  | { type: "slowest"; ms: number; fastest: number };
+  | { type: "slowest"; ms: number; fastest: number }
+  | { type: "took"; what: string; ms: number; cpuMs: number }
+  /** What a partition takes while nothing is done with it. */
+  | { type: "idle"; bytes: number; bytesAfterRead: number };
 
 /** The name of the one group. */
 export const GROUP = "readers";
