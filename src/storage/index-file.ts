@@ -32,7 +32,7 @@ export class IndexFile {
   load(validPrefix: (bytes: Uint8Array, byteLength: number) => number): boolean {
     const bytes = this.#files.read(this.path);
     if (bytes === undefined) return false;
-    this.bytes = bytes;
+    this.bytes = bytes.length > 0 ? bytes : EMPTY;
     this.count = validPrefix(bytes, bytes.length);
     this.#written = this.count;
     this.#hasTail = this.count * this.entryBytes !== bytes.length;

@@ -1,18 +1,15 @@
-/** Brings the folder of a partition to life: the segments it has, walked and mended as recovery.ts decides. */
-import { VarveError } from "../errors.ts";
-import { formatPartitionMetadata } from "../format/checkpoints.ts";
 import { readBatchAt } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { hasGaps, type LastClose, type LogConfig, type LogEvent, type LogState, structureIn } from "./log-state.ts";
+import { makeFolder, syncNewFolder } from "./new-folder.ts";
 import { Pacer } from "./pacer.ts";
-import { join, nameOf, PARTITION_METADATA, POISONED, parentOf, parseSegmentFile } from "./paths.ts";
+import { join, nameOf, POISONED, parseSegmentFile } from "./paths.ts";
 import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
-import { placeFile } from "./replace-file.ts";
 import { deleteSegment } from "./roll.ts";
 import { type Damage, isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
@@ -45,14 +42,19 @@ export interface LogOptions {
 export async function loadLog(
   options: LogOptions,
 ): Promise<{ state: LogState; durableOffset: number; isClean: boolean }> {
-  const { files, folder, readOnly, report, ...rest } = options;
+  const { files, folder, readOnly, report } = options;
   const epochs = LeaderEpochs.load(files, folder);
+  // Field by field: what is spread has a shape of its own each time, 600 bytes for every partition.
   const state: LogState = {
-    ...rest,
     files,
+    clock: options.clock,
     folder,
+    topic: options.topic,
+    partition: options.partition,
     readOnly,
     report,
+    config: options.config,
+    startOffset: options.startOffset,
     segments: new Segments(),
     epochs: epochs ?? new LeaderEpochs(),
     producers: new ProducerState(),
@@ -106,7 +108,7 @@ class Loader {
     const state = this.#state;
     const names = await settleLeftovers(state, this.#pacer);
     const isNew = names === undefined;
-    if (isNew) await this.#makeFolder();
+    if (isNew) await makeFolder(state, this.#options.topicId);
     // Whoever left the marker could not close in order.
     if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
     if (this.#findSegments(names ?? [])) {
@@ -123,29 +125,8 @@ class Loader {
     await this.#loadProducers();
     if (this.#hasNewSegment && !isNew) await state.files.syncFolder(state.folder);
     await this.#settleEpochs(isNew);
-    if (isNew) await this.#syncNewFolder();
+    if (isNew) await syncNewFolder(state);
     this.#reportRecovered();
-  }
-
-  async #makeFolder(): Promise<void> {
-    const { files, folder, readOnly, topic, partition } = this.#state;
-    if (readOnly) {
-      const message = `${topic}-${partition} has no folder at ${folder}`;
-      throw new VarveError("VARVE_UNKNOWN_PARTITION", message, { topic, partition, file: folder });
-    }
-    files.makeFolder(folder);
-    if (this.#options.topicId !== "") {
-      const bytes = formatPartitionMetadata(this.#options.topicId);
-      await placeFile(files, join(folder, PARTITION_METADATA), bytes);
-    }
-  }
-
-  /** Once for all that was made in it, and then for its own name. */
-  async #syncNewFolder(): Promise<void> {
-    const { files, folder, readOnly } = this.#state;
-    if (readOnly) return;
-    await files.syncFolder(folder);
-    await files.syncFolder(parentOf(folder));
   }
 
   #findSegments(names: string[]): boolean {

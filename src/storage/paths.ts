@@ -172,8 +172,12 @@ const SEGMENT_FILE =
 
 /** "00000000000000004711.log" */
 export function segmentFile(baseOffset: number, kind: SegmentFileKind): string {
-  return `${String(baseOffset).padStart(20, "0")}.${kind}`;
+  // Most partitions have a segment that begins at 0, and every path keeps the pieces that it was put together from.
+  const digits = baseOffset === 0 ? ZERO_DIGITS : String(baseOffset).padStart(20, "0");
+  return `${digits}.${kind}`;
 }
+
+const ZERO_DIGITS = "00000000000000000000";
 
 /** "00000000000000004711.log.deleted"; takes a name or a path. */
 export function withState(segmentFile: string, state: "deleted" | "cleaned" | "swap"): string {
