@@ -1,3 +1,4 @@
+/** Brings the folder of a partition to life: the segments it has, walked and mended as recovery.ts decides. */
 import { readBatchAt } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
