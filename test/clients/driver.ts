@@ -25,8 +25,17 @@ export interface DriverRecord {
 export interface Commands {
   /** Sends the records in the order given, each to its partition, and waits until all are acknowledged. */
   produce: { topic: string; codec: Compression; idempotent: boolean; records: Omit<DriverRecord, "offset">[] };
-  /** Reads all partitions from their beginning, outside of any group, and answers `count` records. */
-  consume: { topic: string; partitions: number; count: number };
+  /** Reads all partitions from their beginning, outside of any group, and answers `count` records; `committed`: no others. */
+  consume: { topic: string; partitions: number; count: number; committed: boolean };
+  /** Begins a transaction as a new producer, sends the records in it, and waits until all are acknowledged. */
+  begin: { transactionalId: string; topic: string; records: Omit<DriverRecord, "offset">[] };
+  /** Ends what was begun, and closes the producer. Fails when somebody else has the id by now. */
+  end: { commit: boolean };
+  /**
+   * Reads the next `count` records of `topic` as a member of the group, and sends their values to partition 0 of `to`. That and
+   * the group's offsets are one transaction.
+   */
+  transform: { transactionalId: string; topic: string; group: string; to: string; count: number; commit: boolean };
   /** Starts the one member of this driver, which commits what it has handled. */
   join: { topic: string; group: string };
   /** Closes it. */

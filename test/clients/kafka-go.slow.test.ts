@@ -1,4 +1,4 @@
-/** segmentio/kafka-go, whose writers are never idempotent, and which reads what is empty as null. */
+/** segmentio/kafka-go, whose writers are never idempotent and know no transactions, and which reads what is empty as null. */
 import { goDriver } from "./commands.ts";
 import { withNullForEmpty } from "./records.ts";
 import { testClient } from "./suite.ts";
@@ -8,5 +8,6 @@ testClient({
   command: goDriver("segmentio"),
   codecs: ["gzip", "snappy", "lz4", "zstd"],
   isNeverIdempotent: true,
+  lacks: ["begin", "end", "transform"],
   shown: withNullForEmpty,
 });

@@ -3,9 +3,11 @@
  * The results are the client's row in docs/clients.md (table.ts).
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Engine } from "../../src/engine/engine.ts";
+import { ENGINE, type Engine } from "../../src/engine/engine.ts";
 import type { Compression } from "../../src/format/compression.ts";
-import { type Listener, listen } from "../../src/wire/listener.ts";
+import { open, type VarveLog } from "../../src/index.ts";
+import { type Listener, listen } from "../../src/wire/index.ts";
+import { JAVA } from "./commands.ts";
 import { type Commands, Driver, type DriverRecord } from "./driver.ts";
 import { assigned, isCommitted } from "./groups.ts";
 import {
@@ -35,6 +37,10 @@ export interface Client {
   ownCodecs?: readonly Compression[];
   /** After a rebalance it still handles what a fetch in flight brings of partitions that it has lost. */
   handlesLostPartitions?: boolean;
+  /** A new producer of its is fenced where the transactional id is somebody's already. */
+  cannotTakeOver?: boolean;
+  /** Of the aborted transactions of a producer in one fetch it knows the last only, and shows the others. */
+  forgetsAborted?: boolean;
   /** It has no idempotent producer. */
   isNeverIdempotent?: boolean;
   /** A record as this client can send it, where it cannot send all that there is. */
@@ -44,7 +50,9 @@ export interface Client {
 }
 
 const PARTITIONS = 3;
+const TRANSACTION: readonly (keyof Commands)[] = ["begin", "end", "transform"];
 
+let log: VarveLog;
 let engine: Engine;
 let listener: Listener;
 const drivers: Driver[] = [];
@@ -52,13 +60,14 @@ const drivers: Driver[] = [];
 export function testClient(client: Client): void {
   describe(client.name, () => {
     beforeEach(async () => {
-      engine = await Engine.open(":memory:");
-      listener = await listen(engine, { port: 0 });
+      log = await open(":memory:");
+      engine = log[ENGINE];
+      listener = await listen(log, { port: 0 });
     });
 
     afterEach(async () => {
       await Promise.all(drivers.splice(0).map((driver) => driver.close()));
-      await engine.close();
+      await log.close();
     });
 
     const done: string[] = [];
@@ -67,8 +76,8 @@ export function testClient(client: Client): void {
       done.push(feature);
     };
     const has = (command: keyof Commands) => !client.lacks?.includes(command);
-    const start = () => {
-      const driver = new Driver(client.command, listener.address, client.env);
+    const start = (command = client.command, env = client.env) => {
+      const driver = new Driver(command, listener.address, env);
       drivers.push(driver);
       return driver;
     };
@@ -118,7 +127,12 @@ export function testClient(client: Client): void {
       await engine.createTopic("t", { partitions: PARTITIONS, codec: "bytes" });
       const stored = variedRecords(PARTITIONS);
       await append(engine, "t", stored, { compression: codec });
-      const read = await start().call("consume", { topic: "t", partitions: PARTITIONS, count: stored.length });
+      const read = await start().call("consume", {
+        topic: "t",
+        partitions: PARTITIONS,
+        count: stored.length,
+        committed: false,
+      });
       const expected = (await storedBatches(engine, "t")).flatMap(recordsOf);
       expect(byPartition(read as DriverRecord[])).toEqual(expected.map((record) => client.shown?.(record) ?? record));
       if (codec === "none") done.push("consume");
@@ -133,7 +147,7 @@ export function testClient(client: Client): void {
         const codecs: Compression[] = ["none", ...client.codecs];
         for (const codec of codecs) await driver.call("produce", { topic: "t", codec, idempotent: false, records });
         const count = records.length * codecs.length;
-        const read = await driver.call("consume", { topic: "t", partitions: PARTITIONS, count });
+        const read = await driver.call("consume", { topic: "t", partitions: PARTITIONS, count, committed: false });
         const expected = (await storedBatches(engine, "t")).flatMap(recordsOf);
         expect(expected).toHaveLength(count);
         expect(byPartition(read as DriverRecord[])).toEqual(expected.map((record) => client.shown?.(record) ?? record));
@@ -178,6 +192,96 @@ export function testClient(client: Client): void {
         await handled([second], 20, 40, client.handlesLostPartitions);
       }),
     );
+
+    describe.skipIf(TRANSACTION.some((command) => !has(command)))("has transactions", () => {
+      const begin = async (driver: Driver, transactionalId: string, records: NewRecord[]) => {
+        await driver.call("begin", { transactionalId, topic: "t", records });
+      };
+      const transact = async (driver: Driver, records: NewRecord[], commit: boolean) => {
+        await begin(driver, "tx", records);
+        await driver.call("end", { commit });
+      };
+      /** What the client itself, the Java client and a consumer of this process read, where all that counts is what is committed. */
+      const expectCommitted = async (topic: string, expected: number[]) => {
+        const reading = {
+          topic,
+          partitions: engine.topic(topic).partitionCount,
+          count: expected.length,
+          committed: true,
+        };
+        const own = client.forgetsAborted ? [] : [start()];
+        const java = client.command === JAVA ? [] : [start(JAVA, {})];
+        for (const driver of [...own, ...java]) {
+          expect(sorted((await driver.call("consume", reading)) as DriverRecord[])).toEqual(expected);
+        }
+        const ours: number[] = [];
+        for await (const { value } of log.consumer<Uint8Array>({ topics: [topic], until: "end" })) {
+          ours.push(Number(Buffer.from(value!)));
+        }
+        expect(ours.sort((a, b) => a - b)).toEqual(expected);
+      };
+
+      it(
+        "which it commits, and aborts",
+        covers("transactions", async () => {
+          await engine.createTopic("t", { partitions: PARTITIONS, codec: "bytes" });
+          const driver = start();
+          await transact(driver, numbered(0, 6, PARTITIONS), false);
+          await transact(driver, numbered(6, 6, PARTITIONS), true);
+          await transact(driver, numbered(12, 6, PARTITIONS), false);
+          await transact(driver, numbered(18, 6, PARTITIONS), true);
+          await expectCommitted("t", [...range(6, 12), ...range(18, 24)]);
+          for (const { partition, batch } of await storedBatches(engine, "t")) {
+            expect([partition, batch.isTransactional]).toEqual([partition, true]);
+          }
+          expect(engine.transactions.describe("tx")).toMatchObject({ state: "CompleteCommit", topics: [] });
+        }),
+      );
+
+      it(
+        "which others take over, and then it is fenced",
+        covers("fenced", async () => {
+          await engine.createTopic("t", { partitions: PARTITIONS, codec: "bytes" });
+          const [old, young] = [start(), client.cannotTakeOver ? start(JAVA, {}) : start()];
+          await begin(old, "tx", numbered(0, 6, PARTITIONS));
+          expect(engine.topic("t").partition(0).lastStableOffset).toBe(0);
+          await begin(young, "tx", numbered(6, 6, PARTITIONS));
+          await expect(old.call("end", { commit: true })).rejects.toThrow();
+          await young.call("end", { commit: true });
+          await expectCommitted("t", range(6, 12));
+        }),
+      );
+
+      it(
+        "with the offsets of a group: what it makes of a record is there once",
+        covers("offsets in transactions", async () => {
+          await engine.createTopic("t", { partitions: 1, codec: "bytes" });
+          await engine.createTopic("made", { partitions: 1, codec: "bytes" });
+          await append(engine, "t", numbered(0, 10, 1));
+          const driver = start();
+          const transform = async (count: number, commit: boolean) => {
+            await driver.call("transform", {
+              transactionalId: "tx",
+              topic: "t",
+              group: "g",
+              to: "made",
+              count,
+              commit,
+            });
+          };
+          const committed = () => engine.offsets.committed("g", "t", 0)?.offset;
+          await transform(4, false);
+          expect(committed()).toBeUndefined();
+          await transform(6, true);
+          expect(committed()).toBe(6);
+          await transform(3, false);
+          expect(committed()).toBe(6);
+          await transform(4, true);
+          expect(committed()).toBe(10);
+          await expectCommitted("made", range(0, 10));
+        }),
+      );
+    });
 
     it.skipIf(!has("createTopic"))(
       "administers topics",
@@ -246,6 +350,15 @@ export function testClient(client: Client): void {
   });
 }
 
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+/** Of `numbered`. */
+function sorted(records: readonly DriverRecord[]): number[] {
+  return records.map((record) => Number(textOf(record))).sort((a, b) => a - b);
+}
+
 /** Each partition's records in their order. Clients that set no time send the time at which they send. */
 function expectSame(stored: readonly DriverRecord[], sent: readonly NewRecord[], sentAt: number): void {
   const withoutOffset = stored.map(({ offset: _, timestamp, ...record }) => ({ ...record, timestamp }));
@@ -265,5 +378,5 @@ async function handled(members: readonly Driver[], from: number, to: number, may
     return mayRepeat ? [...new Set(inRange)] : inRange;
   };
   await eventually(`the records ${from} to ${to} are handled`, () => seen().length >= to - from);
-  expect(seen()).toEqual(Array.from({ length: to - from }, (_, i) => from + i));
+  expect(seen()).toEqual(range(from, to));
 }

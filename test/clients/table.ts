@@ -14,6 +14,11 @@ const COLUMNS: Record<string, (client: Client, done: ReadonlySet<string>) => str
   client: ({ name }) => name,
   "produces with": (_, done) => ["none", "gzip", "snappy", "lz4", "zstd"].filter((codec) => done.has(codec)).join(", "),
   idempotent: (_, done) => mark(done.has("idempotent")),
+  transactions: ({ cannotTakeOver, forgetsAborted }, done) => {
+    const isDone = ["transactions", "fenced", "offsets in transactions"].every((feature) => done.has(feature));
+    const missing = [...(cannotTakeOver ? ["take over"] : []), ...(forgetsAborted ? ["read committed"] : [])];
+    return isDone && missing.length > 0 ? `yes, but ${missing.join(", ")}` : mark(isDone);
+  },
   consumes: (_, done) => mark(done.has("consume")),
   groups: (_, done) => mark(done.has("group") && done.has("takeover")),
   topics: (client, done) =>

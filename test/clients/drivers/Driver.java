@@ -26,6 +26,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -44,6 +45,7 @@ public class Driver {
     private Admin admin;
     private KafkaConsumer<byte[], byte[]> member;
     private Thread polling;
+    private KafkaProducer<byte[], byte[]> transaction;
 
     private Driver(String address) {
         this.address = address;
@@ -83,7 +85,10 @@ public class Driver {
         String group = command.path("group").asText();
         switch (command.get("do").asText()) {
             case "produce": return produce(topic, command);
-            case "consume": return consume(topic, command.get("partitions").asInt(), command.get("count").asInt());
+            case "consume": return consume(topic, command);
+            case "begin": return begin(topic, command);
+            case "end": return end(command.get("commit").asBoolean());
+            case "transform": return transform(topic, group, command);
             case "join": return join(topic, group);
             case "leave": return leave();
             case "createTopic":
@@ -122,23 +127,69 @@ public class Driver {
             "key.serializer", BYTES + "Serializer",
             "value.serializer", BYTES + "Serializer");
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(config)) {
-            List<Future<RecordMetadata>> sent = new ArrayList<>();
-            for (JsonNode record : command.get("records")) {
-                List<Header> headers = new ArrayList<>();
-                for (JsonNode pair : record.get("headers")) {
-                    headers.add(new RecordHeader(pair.get(0).asText(), bytes(pair.get(1))));
-                }
-                sent.add(producer.send(new ProducerRecord<>(topic, record.get("partition").asInt(),
-                    record.get("timestamp").asLong(), bytes(record.get("key")), bytes(record.get("value")), headers)));
-            }
-            producer.flush();
-            for (Future<RecordMetadata> one : sent) one.get();
+            send(producer, topic, command.get("records"));
         }
         return null;
     }
 
-    private KafkaConsumer<byte[], byte[]> consumer(String group) {
+    private static void send(KafkaProducer<byte[], byte[]> producer, String topic, JsonNode records) throws Exception {
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        for (JsonNode record : records) {
+            List<Header> headers = new ArrayList<>();
+            for (JsonNode pair : record.get("headers")) {
+                headers.add(new RecordHeader(pair.get(0).asText(), bytes(pair.get(1))));
+            }
+            sent.add(producer.send(new ProducerRecord<>(topic, record.get("partition").asInt(),
+                record.get("timestamp").asLong(), bytes(record.get("key")), bytes(record.get("value")), headers)));
+        }
+        producer.flush();
+        for (Future<RecordMetadata> one : sent) one.get();
+    }
+
+    private KafkaProducer<byte[], byte[]> transactional(JsonNode command) {
+        KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(Map.of(
+            "bootstrap.servers", address,
+            "transactional.id", command.get("transactionalId").asText(),
+            "key.serializer", BYTES + "Serializer",
+            "value.serializer", BYTES + "Serializer"));
+        producer.initTransactions();
+        producer.beginTransaction();
+        return producer;
+    }
+
+    private Object begin(String topic, JsonNode command) throws Exception {
+        transaction = transactional(command);
+        send(transaction, topic, command.get("records"));
+        return null;
+    }
+
+    private Object end(boolean isCommit) {
+        try (KafkaProducer<byte[], byte[]> producer = transaction) {
+            if (isCommit) producer.commitTransaction();
+            else producer.abortTransaction();
+        }
+        return null;
+    }
+
+    private Object transform(String topic, String group, JsonNode command) throws Exception {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(group, true)) {
+            consumer.subscribe(List.of(topic));
+            List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
+            while (read.size() < command.get("count").asInt()) consumer.poll(Duration.ofMillis(100)).forEach(read::add);
+            transaction = transactional(command);
+            Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+            for (ConsumerRecord<byte[], byte[]> record : read.subList(0, command.get("count").asInt())) {
+                transaction.send(new ProducerRecord<>(command.get("to").asText(), 0, record.key(), record.value()));
+                offsets.put(new TopicPartition(topic, record.partition()), new OffsetAndMetadata(record.offset() + 1));
+            }
+            transaction.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+            return end(command.get("commit").asBoolean());
+        }
+    }
+
+    private KafkaConsumer<byte[], byte[]> consumer(String group, boolean isCommitted) {
         Map<String, Object> config = new HashMap<>(Map.of(
+            "isolation.level", isCommitted ? "read_committed" : "read_uncommitted",
             "bootstrap.servers", address,
             "auto.offset.reset", "earliest",
             "enable.auto.commit", false,
@@ -151,11 +202,12 @@ public class Driver {
         return new KafkaConsumer<>(config);
     }
 
-    private Object consume(String topic, int partitions, int count) {
+    private Object consume(String topic, JsonNode command) {
         ArrayNode found = JSON.createArrayNode();
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(null)) {
+        int count = command.get("count").asInt();
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(null, command.path("committed").asBoolean())) {
             List<TopicPartition> all = new ArrayList<>();
-            for (int i = 0; i < partitions; i++) all.add(new TopicPartition(topic, i));
+            for (int i = 0; i < command.get("partitions").asInt(); i++) all.add(new TopicPartition(topic, i));
             consumer.assign(all);
             consumer.seekToBeginning(all);
             while (found.size() < count) {
@@ -166,7 +218,7 @@ public class Driver {
     }
 
     private Object join(String topic, String group) {
-        member = consumer(group);
+        member = consumer(group, false);
         member.subscribe(List.of(topic));
         polling = new Thread(this::poll);
         polling.start();

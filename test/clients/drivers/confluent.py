@@ -14,6 +14,7 @@ from confluent_kafka.admin import (
 from lines import Member, address, from_base64, say, serve, shown
 
 members = []
+transactions = []
 admin = AdminClient({"bootstrap.servers": address})
 
 
@@ -21,6 +22,10 @@ def produce(topic, codec, idempotent, records):
     producer = Producer(
         {"bootstrap.servers": address, "compression.type": codec, "enable.idempotence": idempotent, "linger.ms": 20}
     )
+    send(producer, topic, records)
+
+
+def send(producer, topic, records):
     errors = []
     for record in records:
         producer.produce(
@@ -37,6 +42,43 @@ def produce(topic, codec, idempotent, records):
         raise RuntimeError(errors[0].str())
 
 
+def transactional(transactional_id):
+    producer = Producer({"bootstrap.servers": address, "transactional.id": transactional_id})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    transactions.append(producer)
+    return producer
+
+
+def begin(transactionalId, topic, records):
+    send(transactional(transactionalId), topic, records)
+
+
+def end(commit):
+    producer = transactions.pop()
+    if commit:
+        producer.commit_transaction(30)
+    else:
+        producer.abort_transaction(30)
+
+
+def transform(transactionalId, topic, group, to, count, commit):
+    consumer = consumer_of(group, True)
+    consumer.subscribe([topic])
+    read = []
+    while len(read) < count:
+        message = consumer.poll(0.1)
+        if message is not None and not message.error():
+            read.append(message)
+    producer = transactional(transactionalId)
+    for message in read:
+        producer.produce(to, partition=0, key=message.key(), value=message.value())
+    positions = consumer.position(consumer.assignment())
+    producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), 30)
+    end(commit)
+    consumer.close()
+
+
 def show(message):
     return shown(
         message.partition(),
@@ -48,9 +90,10 @@ def show(message):
     )
 
 
-def consumer_of(group):
+def consumer_of(group, committed=False):
     return Consumer(
         {
+            "isolation.level": "read_committed" if committed else "read_uncommitted",
             "bootstrap.servers": address,
             "group.id": group,
             "auto.offset.reset": "earliest",
@@ -62,8 +105,8 @@ def consumer_of(group):
     )
 
 
-def consume(topic, partitions, count):
-    consumer = consumer_of("none")
+def consume(topic, partitions, count, committed=False):
+    consumer = consumer_of("none", committed)
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
     found = []
     while len(found) < count:
@@ -126,6 +169,9 @@ if __name__ == "__main__":
         {
             "produce": produce,
             "consume": consume,
+            "begin": begin,
+            "end": end,
+            "transform": transform,
             "join": join,
             "leave": leave,
             "createTopic": lambda topic, partitions, configs: done(

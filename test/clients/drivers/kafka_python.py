@@ -1,11 +1,12 @@
 """kafka-python, driven by lines (driver.ts)."""
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from lines import Member, address, from_base64, say, serve, shown
 
 members = []
+transactions = []
 administrators = []
 
 
@@ -23,6 +24,11 @@ def produce(topic, codec, idempotent, records):
         acks="all",
         linger_ms=20,
     )
+    send(producer, topic, records)
+    producer.close()
+
+
+def send(producer, topic, records):
     sent = [
         producer.send(
             topic,
@@ -37,15 +43,60 @@ def produce(topic, codec, idempotent, records):
     producer.flush()
     for future in sent:
         future.get()
-    producer.close()
+
+
+def transactional(transactional_id):
+    producer = KafkaProducer(bootstrap_servers=address, transactional_id=transactional_id)
+    producer.init_transactions()
+    producer.begin_transaction()
+    transactions.append(producer)
+    return producer
+
+
+def begin(transactionalId, topic, records):
+    send(transactional(transactionalId), topic, records)
+
+
+def end(commit):
+    producer = transactions.pop()
+    try:
+        if commit:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+    finally:
+        producer.close(timeout=1)
+
+
+def transform(transactionalId, topic, group, to, count, commit):
+    consumer = consumer_of(topic, group_id=group, isolation_level="read_committed")
+    read = []
+    while len(read) < count:
+        for records in consumer.poll(timeout_ms=100).values():
+            read.extend(records)
+    del read[count:]
+    producer = transactional(transactionalId)
+    for record in read:
+        producer.send(to, partition=0, key=record.key, value=record.value)
+    offsets = {
+        TopicPartition(topic, record.partition): OffsetAndMetadata(record.offset + 1, "", -1) for record in read
+    }
+    producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+    end(commit)
+    consumer.close()
 
 
 def show(record):
     return shown(record.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
 
 
-def consume(topic, partitions, count):
-    consumer = KafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest", fetch_max_wait_ms=100)
+def consume(topic, partitions, count, committed=False):
+    consumer = KafkaConsumer(
+        bootstrap_servers=address,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+    )
     consumer.assign([TopicPartition(topic, partition) for partition in range(partitions)])
     consumer.seek_to_beginning()
     found = []
@@ -56,17 +107,21 @@ def consume(topic, partitions, count):
     return found
 
 
-def join(topic, group):
-    consumer = KafkaConsumer(
+def consumer_of(topic, **configs):
+    return KafkaConsumer(
         topic,
         bootstrap_servers=address,
-        group_id=group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         session_timeout_ms=6000,
         heartbeat_interval_ms=200,
         fetch_max_wait_ms=100,
+        **configs,
     )
+
+
+def join(topic, group):
+    consumer = consumer_of(topic, group_id=group)
 
     def poll():
         handled = [record for records in consumer.poll(timeout_ms=100).values() for record in records]
@@ -98,7 +153,7 @@ def describe_group(group):
     return {"state": described["group_state"], "members": len(described["members"])}
 
 
-def end():
+def close():
     leave()
     for client in administrators:
         client.close()
@@ -109,6 +164,9 @@ if __name__ == "__main__":
         {
             "produce": produce,
             "consume": consume,
+            "begin": begin,
+            "end": end,
+            "transform": transform,
             "join": join,
             "leave": leave,
             "createTopic": create_topic,
@@ -125,5 +183,5 @@ if __name__ == "__main__":
             "describeGroup": describe_group,
             "deleteGroup": lambda group: admin().delete_groups([group]) and None,
         },
-        end,
+        close,
     )

@@ -6,6 +6,8 @@ const { CompressionTypes, ConfigResourceTypes, Kafka, logLevel, Partitioners } =
 const kafka = new Kafka({ clientId: "driver", brokers: [address], logLevel: logLevel.NOTHING });
 let admin;
 let member;
+let transaction;
+let transacting;
 
 async function administrator() {
   admin ??= kafka.admin();
@@ -16,18 +18,76 @@ async function administrator() {
 async function produce({ topic, codec, idempotent, records }) {
   const producer = kafka.producer({ idempotent, createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
-  const messages = records.map(({ partition, timestamp, key, value, headers }) => {
+  await producer.send({
+    topic,
+    messages: messagesOf(records),
+    compression: CompressionTypes[codec === "none" ? "None" : codec.toUpperCase()],
+  });
+  await producer.disconnect();
+}
+
+function messagesOf(records) {
+  return records.map(({ partition, timestamp, key, value, headers }) => {
     const named = {};
     for (const [name, text] of headers) named[name] = [...(named[name] ?? []), bytes(text)];
     for (const name of Object.keys(named)) if (named[name].length === 1) named[name] = named[name][0];
     return { partition, timestamp: String(timestamp), key: bytes(key), value: bytes(value), headers: named };
   });
-  await producer.send({
-    topic,
-    messages,
-    compression: CompressionTypes[codec === "none" ? "None" : codec.toUpperCase()],
+}
+
+async function begun(transactionalId) {
+  const settings = { transactionalId, idempotent: true, maxInFlightRequests: 1, retry: { retries: 2 } };
+  transacting = kafka.producer({ ...settings, createPartitioner: Partitioners.DefaultPartitioner });
+  await transacting.connect();
+  transaction = await transacting.transaction();
+}
+
+async function begin({ transactionalId, topic, records }) {
+  await begun(transactionalId);
+  await transaction.send({ topic, messages: messagesOf(records) });
+}
+
+async function end({ commit }) {
+  try {
+    await (commit ? transaction.commit() : transaction.abort());
+  } finally {
+    await transacting.disconnect();
+  }
+}
+
+async function transform({ transactionalId, topic, group, to, count, commit }) {
+  const { consumer, read } = await firstOf(topic, group, count);
+  await begun(transactionalId);
+  await transaction.send({
+    topic: to,
+    messages: read.map(({ message: { key, value } }) => ({ partition: 0, key, value })),
   });
-  await producer.disconnect();
+  const next = new Map(read.map(({ partition, message }) => [partition, String(Number(message.offset) + 1)]));
+  const partitions = Array.from(next, ([partition, offset]) => ({ partition, offset }));
+  await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions }] });
+  await end({ commit });
+  await consumer.disconnect();
+}
+
+/** The first records that a member of the group is given; it commits nothing. */
+async function firstOf(topic, group, count) {
+  const consumer = kafka.consumer({
+    groupId: group,
+    heartbeatInterval: 200,
+    sessionTimeout: 6000,
+    maxWaitTimeInMs: 100,
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const read = [];
+  await new Promise((resolve, reject) => {
+    const eachMessage = async (message) => {
+      if (read.length < count) read.push(message);
+      if (read.length === count) resolve();
+    };
+    consumer.run({ autoCommit: false, eachMessage }).catch(reject);
+  });
+  return { consumer, read };
 }
 
 function recordOf(partition, { offset, timestamp, key, value, headers }) {
@@ -45,8 +105,9 @@ function recordOf(partition, { offset, timestamp, key, value, headers }) {
 }
 
 /** kafkajs reads in groups only: one of its own. */
-async function consume({ topic, count }) {
-  const consumer = kafka.consumer({ groupId: `reader-${process.pid}-${topic}`, maxWaitTimeInMs: 200 });
+async function consume({ topic, count, committed }) {
+  const groupId = `reader-${process.pid}-${topic}`;
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, readUncommitted: !committed });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   const records = [];
@@ -93,6 +154,9 @@ await serve(
   {
     produce,
     consume,
+    begin,
+    end,
+    transform,
     join,
     leave,
     createTopic,

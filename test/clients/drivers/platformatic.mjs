@@ -10,8 +10,12 @@ const { Admin, Consumer, Producer } = await import(pathToFileURL(require.resolve
 const base = { clientId: "driver", bootstrapBrokers: [address] };
 const TOPIC = 2;
 const SET = 0;
+const [READ_UNCOMMITTED, READ_COMMITTED] = [0, 1];
 let administrator;
 let member;
+let transaction;
+/** By transactional id: a second producer would say that it has the id 0 and the epoch 0, and be fenced. */
+const transacting = new Map();
 
 function admin() {
   administrator ??= new Admin(base);
@@ -20,7 +24,12 @@ function admin() {
 
 async function produce({ topic, codec, idempotent, records }) {
   const producer = new Producer({ ...base, idempotent, compression: codec });
-  const messages = records.map(({ partition, timestamp, key, value, headers }) => ({
+  await producer.send({ messages: messagesOf(topic, records), acks: -1 });
+  await producer.close();
+}
+
+function messagesOf(topic, records) {
+  return records.map(({ partition, timestamp, key, value, headers }) => ({
     topic,
     partition,
     timestamp: BigInt(timestamp),
@@ -28,8 +37,48 @@ async function produce({ topic, codec, idempotent, records }) {
     value: bytes(value),
     headers: new Map(headers.map(([name, text]) => [Buffer.from(name), bytes(text)])),
   }));
-  await producer.send({ messages, acks: -1 });
-  await producer.close();
+}
+
+async function begun(transactionalId) {
+  const producer =
+    transacting.get(transactionalId) ?? new Producer({ ...base, idempotent: true, transactionalId, retries: 2 });
+  transacting.set(transactionalId, producer);
+  transaction = await producer.beginTransaction();
+}
+
+async function begin({ transactionalId, topic, records }) {
+  await begun(transactionalId);
+  await transaction.send({ messages: messagesOf(topic, records), acks: -1 });
+}
+
+async function end({ commit }) {
+  await (commit ? transaction.commit() : transaction.abort());
+}
+
+async function transform({ transactionalId, topic, group, to, count, commit }) {
+  const consumer = new Consumer({
+    ...base,
+    groupId: group,
+    maxWaitTime: 100,
+    sessionTimeout: 6000,
+    rebalanceTimeout: 6000,
+  });
+  const modes = { mode: "committed", fallbackMode: "earliest", autocommit: false };
+  const stream = await consumer.consume({ topics: [topic], ...modes });
+  const read = [];
+  for await (const message of stream) {
+    read.push(message);
+    if (read.length === count) break;
+  }
+  await begun(transactionalId);
+  await transaction.send({
+    messages: read.map(({ key, value }) => ({ topic: to, partition: 0, key, value })),
+    acks: -1,
+  });
+  await transaction.addConsumer(consumer);
+  for (const message of read) await transaction.addOffset(message);
+  await end({ commit });
+  await consumer.close(true);
 }
 
 function recordOf({ partition, offset, timestamp, key, value, headers }) {
@@ -45,8 +94,14 @@ function recordOf({ partition, offset, timestamp, key, value, headers }) {
 }
 
 /** It reads in groups only: one of its own. */
-async function consume({ topic, count }) {
-  const consumer = new Consumer({ ...base, groupId: `reader-${process.pid}-${topic}`, maxWaitTime: 100 });
+async function consume({ topic, count, committed }) {
+  const isolationLevel = committed ? READ_COMMITTED : READ_UNCOMMITTED;
+  const consumer = new Consumer({
+    ...base,
+    groupId: `reader-${process.pid}-${topic}`,
+    maxWaitTime: 100,
+    isolationLevel,
+  });
   const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
   const records = [];
   for await (const message of stream) {
@@ -98,6 +153,9 @@ await serve(
   {
     produce,
     consume,
+    begin,
+    end,
+    transform,
     join,
     leave,
     createTopic: async ({ topic, partitions, configs }) => {
@@ -129,6 +187,7 @@ await serve(
   },
   async () => {
     await leave();
+    for (const producer of transacting.values()) await producer.close();
     await administrator?.close();
   },
 );

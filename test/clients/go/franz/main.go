@@ -18,6 +18,8 @@ var (
 	admin  *kadm.Client
 	member *kgo.Client
 	ended  chan struct{}
+
+	transaction *kgo.Client
 )
 
 var codecs = map[string]kgo.CompressionCodec{
@@ -46,6 +48,10 @@ func produce(c lines.Command) (any, error) {
 		return nil, err
 	}
 	defer producer.Close()
+	return nil, producer.ProduceSync(ctx, recordsOf(c)...).FirstErr()
+}
+
+func recordsOf(c lines.Command) []*kgo.Record {
 	records := make([]*kgo.Record, len(c.Records))
 	for i, r := range c.Records {
 		record := &kgo.Record{
@@ -56,7 +62,58 @@ func produce(c lines.Command) (any, error) {
 		}
 		records[i] = record
 	}
-	return nil, producer.ProduceSync(ctx, records...).FirstErr()
+	return records
+}
+
+func begin(c lines.Command) (any, error) {
+	var err error
+	transaction, err = client(kgo.TransactionalID(c.TransactionalID), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return nil, err
+	}
+	if err := transaction.BeginTransaction(); err != nil {
+		return nil, err
+	}
+	return nil, transaction.ProduceSync(ctx, recordsOf(c)...).FirstErr()
+}
+
+func end(c lines.Command) (any, error) {
+	defer transaction.Close()
+	return nil, transaction.EndTransaction(ctx, kgo.TransactionEndTry(c.Commit))
+}
+
+func transform(c lines.Command) (any, error) {
+	session, err := kgo.NewGroupTransactSession(
+		kgo.SeedBrokers(lines.Address()), kgo.TransactionalID(c.TransactionalID),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumerGroup(c.Group), kgo.ConsumeTopics(c.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.RequireStableFetchOffsets(), kgo.FetchMaxWait(100*time.Millisecond),
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	if err := session.Begin(); err != nil {
+		return nil, err
+	}
+	for left := c.Count; left > 0; {
+		fetches := session.PollRecords(ctx, left)
+		if err := fetches.Err(); err != nil {
+			return nil, err
+		}
+		for _, record := range fetches.Records() {
+			made := &kgo.Record{Topic: c.To, Key: record.Key, Value: record.Value}
+			if err := session.ProduceSync(ctx, made).FirstErr(); err != nil {
+				return nil, err
+			}
+			left--
+		}
+	}
+	committed, err := session.End(ctx, kgo.TransactionEndTry(c.Commit))
+	if err == nil && committed != c.Commit {
+		err = fmt.Errorf("committed: %v, not %v", committed, c.Commit)
+	}
+	return nil, err
 }
 
 func shown(r *kgo.Record) lines.Record {
@@ -70,7 +127,11 @@ func shown(r *kgo.Record) lines.Record {
 }
 
 func consume(c lines.Command) (any, error) {
-	consumer, err := client(kgo.ConsumeTopics(c.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	options := []kgo.Opt{kgo.ConsumeTopics(c.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if c.Committed {
+		options = append(options, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	consumer, err := client(options...)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +231,7 @@ func main() {
 	admin = kadm.NewClient(kafka)
 	lines.Serve(map[string]lines.Do{
 		"produce": produce, "consume": consume, "join": join, "leave": leave, "createTopic": createTopic,
+		"begin": begin, "end": end, "transform": transform,
 		"describeTopic": describeTopic, "describeConfigs": describeConfigs, "alterConfigs": alterConfigs,
 		"listTopics": func(lines.Command) (any, error) {
 			topics, err := admin.ListTopics(ctx)

@@ -45,6 +45,11 @@ type Command struct {
 	Partitions int32             `json:"partitions"`
 	Count      int               `json:"count"`
 	Configs    map[string]string `json:"configs"`
+
+	TransactionalID string `json:"transactionalId"`
+	To              string `json:"to"`
+	Commit          bool   `json:"commit"`
+	Committed       bool   `json:"committed"`
 }
 
 // DescribedGroup is what describeGroup answers.

@@ -16,6 +16,8 @@ var (
 	member sarama.ConsumerGroup
 	stop   context.CancelFunc
 	ended  chan struct{}
+
+	transaction sarama.SyncProducer
 )
 
 var codecs = map[string]sarama.CompressionCodec{
@@ -56,6 +58,10 @@ func produce(c lines.Command) (any, error) {
 		return nil, err
 	}
 	defer producer.Close()
+	return nil, producer.SendMessages(messagesOf(c))
+}
+
+func messagesOf(c lines.Command) []*sarama.ProducerMessage {
 	messages := make([]*sarama.ProducerMessage, len(c.Records))
 	for i, r := range c.Records {
 		message := &sarama.ProducerMessage{Topic: c.Topic, Partition: r.Partition, Timestamp: time.UnixMilli(r.Timestamp)}
@@ -70,7 +76,95 @@ func produce(c lines.Command) (any, error) {
 		}
 		messages[i] = message
 	}
-	return nil, producer.SendMessages(messages)
+	return messages
+}
+
+// transactional is a producer that has begun a transaction.
+func transactional(c lines.Command) (sarama.SyncProducer, error) {
+	config := config()
+	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Return.Successes = true
+	config.Producer.Idempotent = true
+	config.Producer.Transaction.ID = c.TransactionalID
+	config.Net.MaxOpenRequests = 1
+	producer, err := sarama.NewSyncProducer([]string{lines.Address()}, config)
+	if err != nil {
+		return nil, err
+	}
+	return producer, producer.BeginTxn()
+}
+
+func begin(c lines.Command) (any, error) {
+	var err error
+	if transaction, err = transactional(c); err != nil {
+		return nil, err
+	}
+	return nil, transaction.SendMessages(messagesOf(c))
+}
+
+func end(c lines.Command) (any, error) {
+	defer transaction.Close()
+	if c.Commit {
+		return nil, transaction.CommitTxn()
+	}
+	return nil, transaction.AbortTxn()
+}
+
+// transformer handles its claims until it has read so many messages, and gives each on with the session that it came in.
+type transformer struct {
+	read chan<- read
+}
+
+type read struct {
+	session sarama.ConsumerGroupSession
+	message *sarama.ConsumerMessage
+}
+
+func (transformer) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (transformer) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (t transformer) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for message := range claim.Messages() {
+		select {
+		case t.read <- read{session, message}:
+		case <-session.Context().Done():
+		}
+	}
+	return nil
+}
+
+func transform(c lines.Command) (any, error) {
+	config := config()
+	config.Consumer.IsolationLevel = sarama.ReadCommitted
+	config.Consumer.Offsets.AutoCommit.Enable = false
+	group, err := sarama.NewConsumerGroup([]string{lines.Address()}, c.Group, config)
+	if err != nil {
+		return nil, err
+	}
+	defer group.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	messages := make(chan read)
+	go group.Consume(ctx, []string{c.Topic}, transformer{messages})
+	if transaction, err = transactional(c); err != nil {
+		return nil, err
+	}
+	for range c.Count {
+		one := <-messages
+		message := &sarama.ProducerMessage{
+			Topic: c.To, Key: sarama.ByteEncoder(one.message.Key), Value: sarama.ByteEncoder(one.message.Value),
+		}
+		if _, _, err := transaction.SendMessage(message); err != nil {
+			return nil, err
+		}
+		who := &sarama.ConsumerGroupMetadata{
+			GroupID: c.Group, GenerationID: one.session.GenerationID(), MemberID: one.session.MemberID(),
+		}
+		if err := transaction.AddMessageToTxnWithGroupMetadata(one.message, who, nil); err != nil {
+			return nil, err
+		}
+	}
+	return end(c)
 }
 
 func shown(m *sarama.ConsumerMessage) lines.Record {
@@ -84,7 +178,11 @@ func shown(m *sarama.ConsumerMessage) lines.Record {
 }
 
 func consume(c lines.Command) (any, error) {
-	consumer, err := sarama.NewConsumer([]string{lines.Address()}, config())
+	config := config()
+	if c.Committed {
+		config.Consumer.IsolationLevel = sarama.ReadCommitted
+	}
+	consumer, err := sarama.NewConsumer([]string{lines.Address()}, config)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +261,7 @@ func leave(lines.Command) (any, error) {
 func main() {
 	lines.Serve(map[string]lines.Do{
 		"produce": produce, "consume": consume, "join": join, "leave": leave,
+		"begin": begin, "end": end, "transform": transform,
 		"createTopic":     administer(createTopic),
 		"listTopics":      administer(listTopics),
 		"describeTopic":   administer(describeTopic),
