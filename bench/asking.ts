@@ -126,7 +126,7 @@ class Host {
   constructor(subject: string, mode: string, path: string, setting: Setting) {
     this.subject = subject;
     this.mode = mode;
-    const script = join(benchFolder, "dist/host.js");
+    const script = join(benchFolder, "dist/measure/host.js");
     this.#process = fork(script, [path, subject, JSON.stringify(setting)], { execArgv: ["--expose-gc"] });
     this.#exited = new Promise((resolve) => this.#process.once("exit", () => resolve()));
   }

@@ -10,7 +10,7 @@ export const stage = process.env.VARVE_BENCH_DIR ?? tmpdir();
 /** What is fetched once and is no npm package. */
 export const cache = process.env.VARVE_BENCH_CACHE ?? join(homedir(), ".cache", "varve-bench");
 
-/** What import() takes, for a file of bench/dist/. */
+/** What import() takes, for a file of the bundle. */
 export function bundled(path: string): string {
-  return pathToFileURL(join(benchFolder, "dist", path)).href;
+  return pathToFileURL(join(benchFolder, "dist/measure", path)).href;
 }

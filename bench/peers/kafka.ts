@@ -102,6 +102,29 @@ export async function consumerPerformance(address: string, topic: string, count:
   return Number(fetchRate);
 }
 
+/** One record after the other, there and back; milliseconds by percentile. */
+export async function endToEndLatency(
+  address: string,
+  topic: string,
+  count: number,
+  bytes: number,
+): Promise<Record<"p50" | "p99" | "p99.9", number>> {
+  const args = [
+    "--bootstrap-server",
+    address,
+    "--topic",
+    topic,
+    "--num-records",
+    String(count),
+    "--producer-acks",
+    "1",
+  ];
+  const output = await kafkaTool("org.apache.kafka.tools.EndToEndLatency", [...args, "--record-size", String(bytes)]);
+  const found = /50th = ([\d.]+), 99th = ([\d.]+), 99.9th = ([\d.]+)/.exec(output);
+  if (found === null) throw new Error(`EndToEndLatency said ${output.slice(-300)}`);
+  return { p50: Number(found[1]), p99: Number(found[2]), "p99.9": Number(found[3]) };
+}
+
 function kafka(args: string[]): string {
   const environment = { ...process.env, HEAP: "2G" };
   const { status, stdout, stderr, error } = spawnSync(script, args, { encoding: "utf8", env: environment });

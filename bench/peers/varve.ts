@@ -34,16 +34,22 @@ export const TOPIC = "orders";
 export interface VarveKind {
   engine?: Engine;
   durability?: Durability;
+  flushMs?: number;
   scan?: Scan;
 }
 
-export function varve({ engine = "auto", durability = "process", scan = eager }: VarveKind = {}): StoreKind {
+export function varve({
+  engine = "auto",
+  durability = "process",
+  flushMs = 1000,
+  scan = eager,
+}: VarveKind = {}): StoreKind {
   return {
     append: `await sendBatch, durability ${durability}; codec bytes, Buffer`,
     scan: scan.mode,
     get: "await topic.get; codec bytes, key as string, value as Uint8Array",
     async open(folder) {
-      const log = await openVarve(folder, { engine, durability });
+      const log = await openVarve(folder, { engine, durability, flushMs });
       const topic = await log.createTopic<Uint8Array>(TOPIC, { codec: "bytes", ifNotExists: true });
       return new VarveStore(log, topic, scan);
     },

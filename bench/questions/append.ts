@@ -14,7 +14,7 @@ import { perSecond, type Question, type Subject } from "../question.ts";
 import { RECORD_BYTES } from "../records.ts";
 import { freshFolder, MOST_RECORDS, storesFilled } from "../stores.ts";
 
-const chronicle: Subject = {
+export const chronicleFilled: Subject = {
   mode: "writingDocument, one by one (it has no groups); byte[]",
   needs: ["chronicle"],
   async start({ folder, seconds }) {
@@ -60,7 +60,7 @@ export default {
     "better-sqlite3 NORMAL": storesFilled(sqlite("NORMAL"), ["packages", "better-sqlite3"]),
     "classic-level": storesFilled(level(), ["packages"]),
     hypercore: storesFilled(hypercore, ["packages"]),
-    chronicle,
+    chronicle: chronicleFilled,
     kafka,
   },
   compare: [
