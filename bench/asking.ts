@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Clock } from "./clock.ts";
+import { CLOCK_VARIABLE, type Clock } from "./clock.ts";
 import type { Command, Reply } from "./host.ts";
 import type { Needs } from "./peers/needs.ts";
 import { benchFolder, stage } from "./places.ts";
@@ -54,7 +54,10 @@ export async function ask(path: string, question: Question, manner: Manner): Pro
     rmSync(folder, { recursive: true, force: true });
   }
   answer.results = hosts.flatMap((host) => host.results(name));
-  answer.ratios = question.compare.flatMap(([of, over]) => ratio(name, answer.results, of, over) ?? []);
+  for (const clock of ["wall", "cpu"]) {
+    const comparable = hosts.filter((host) => host.clock === clock).flatMap((host) => host.results(name));
+    answer.ratios.push(...question.compare.flatMap(([of, over]) => ratio(name, comparable, of, over) ?? []));
+  }
   return answer;
 }
 
@@ -67,7 +70,7 @@ async function start(
   answer: Answer,
 ): Promise<Host | undefined> {
   const { mode, needs: wanted = [], waits = false } = question.subjects[subject];
-  const reason = waits && clock === "cpu" ? "timed by the wall only" : await needs.missing(wanted);
+  const reason = await needs.missing(wanted);
   if (reason !== undefined) {
     answer.missing[subject] = reason;
     return undefined;
@@ -75,10 +78,11 @@ async function start(
   const folder = join(parent, subject.replaceAll(/[^\w.-]/g, "-"));
   mkdirSync(folder);
   const seconds = isQuick ? QUICK_ROUND_SECONDS : ROUND_SECONDS;
-  const host = new Host(subject, mode, path, { folder, isQuick, seconds, kafka: needs.kafka });
+  const timed = waits ? "wall" : clock;
+  const host = new Host(subject, timed, path, { folder, isQuick, seconds, kafka: needs.kafka });
   const reply = await host.reply();
   if (reply.kind === "ready") {
-    host.mode = reply.mode ?? mode;
+    host.mode = `${reply.mode ?? mode}${timed === clock ? "" : "; on the wall"}`;
     return host;
   }
   if (reply.kind === "missing") answer.missing[subject] = reply.reason;
@@ -118,16 +122,19 @@ function ratio(question: string, results: Result[], of: string, over: string): R
 
 class Host {
   readonly subject: string;
-  mode: string;
+  readonly clock: Clock;
+  mode = "";
   readonly #process: ChildProcess;
   readonly #figures = new Map<string, { unit: string; samples: number[] }>();
   readonly #exited: Promise<void>;
 
-  constructor(subject: string, mode: string, path: string, setting: Setting) {
+  constructor(subject: string, clock: Clock, path: string, setting: Setting) {
     this.subject = subject;
-    this.mode = mode;
+    this.clock = clock;
     const script = join(benchFolder, "dist/measure/host.js");
-    this.#process = fork(script, [path, subject, JSON.stringify(setting)], { execArgv: ["--expose-gc"] });
+    this.#process = fork(script, [path, subject, JSON.stringify(setting)], {
+      env: { ...process.env, [CLOCK_VARIABLE]: clock },
+    });
     this.#exited = new Promise((resolve) => this.#process.once("exit", () => resolve()));
   }
 

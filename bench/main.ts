@@ -7,7 +7,7 @@ import { loadavg } from "node:os";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { type Answer, ask } from "./asking.ts";
-import { CLOCK_VARIABLE, type Clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { describeMachine, versions } from "./machine.ts";
 import { Needs } from "./peers/needs.ts";
 import { bundled } from "./places.ts";
@@ -35,7 +35,6 @@ export async function main(paths: string[], args: string[]): Promise<number> {
     console.error(`usage: npm run bench -- [${names}]… [--quick] [--rounds N] [--clock wall|cpu] [--json FILE]`);
     return 2;
   }
-  process.env[CLOCK_VARIABLE] = wishes.clock;
   const machine = describeMachine(wishes);
   console.log(describe(machine));
   const answers = await askAll(wishes, questions);

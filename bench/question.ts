@@ -19,7 +19,7 @@ export interface Subject {
   mode: string;
   /** What must be there before it starts. */
   needs?: readonly Need[];
-  /** It waits for others, or is timed by another program: not asked when processor time is counted. */
+  /** It waits for others, or is timed by another program: by the wall, also when processor time is counted for the rest. */
   waits?: true;
   start(setting: Setting): Promise<Contest>;
 }
