@@ -20,6 +20,7 @@ export const ERRORS = {
   VARVE_CODEC_UNAVAILABLE: [false, "this runtime cannot do that compression"],
   VARVE_ENGINE_UNAVAILABLE: [false, "the engine asked for is not available here"],
   VARVE_CLOSED: [false, "the log, the producer, the consumer or the topic is closed"],
+  VARVE_STALE_RECORD: [false, "the record's memory has been used again: a later batch was asked for with reuse: true"],
   VARVE_READ_ONLY: [false, "the log was opened read-only"],
   VARVE_LOCKED: [true, "another owner has the directory open"],
   VARVE_NOT_FOUND: [false, "there is no data directory at that path"],

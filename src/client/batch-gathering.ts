@@ -9,13 +9,16 @@ export class BatchGathering {
   readonly #fetcher: Fetcher;
   readonly #maxRecords: number | undefined;
   readonly #maxBytes: number;
+  readonly #isLent: boolean;
   #count = 0;
   #bytes = 0;
 
-  constructor(fetcher: Fetcher, maxRecords: number | undefined, maxBytes: number) {
+  /** `isLent`: the records become stale one day, while others of the same stored batch may not be handed out yet. */
+  constructor(fetcher: Fetcher, maxRecords: number | undefined, maxBytes: number, isLent: boolean) {
     this.#fetcher = fetcher;
     this.#maxRecords = maxRecords;
     this.#maxBytes = maxBytes;
+    this.#isLent = isLent;
   }
 
   get isFull(): boolean {
@@ -41,7 +44,7 @@ export class BatchGathering {
     const { source, index: from } = fetcher;
     if (source === undefined || from >= fetcher.end) return;
     const to = Math.min(fetcher.end, from + (this.#maxRecords ?? Number.POSITIVE_INFINITY) - this.#count);
-    this.slices.push({ source, from, to });
+    this.slices.push({ source: this.#isLent ? source.copy() : source, from, to });
     this.#count += to - from;
     this.#bytes += source.sizeInBytes;
     fetcher.index = to;

@@ -4,6 +4,8 @@
  * Records out of a batch at hand go out at once (`nextRecord`); everything else happens between batches (`#pull`). What was
  * handed out is in hand until the next one is asked for, which means that it is processed.
  */
+
+import type { ChunkMemory } from "../engine/partition.ts";
 import { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import type { Clock } from "../storage/clock.ts";
@@ -17,6 +19,7 @@ import type { CheckedBatchesOptions } from "./options.ts";
 import type { PollWatch } from "./poll-watch.ts";
 import { ConsumerRecord } from "./record.ts";
 import { RecordBatch } from "./record-batch.ts";
+import { RecycledChunks } from "./recycled-chunks.ts";
 
 /** How far a partition was handed out, as long as nobody seeks. */
 export interface Mark {
@@ -62,6 +65,8 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
   #wake: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
   #bytesSinceTurn = 0;
+  /** While batches are asked for whose memory is used again. */
+  #recycled: RecycledChunks | undefined;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -83,12 +88,12 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
       return Promise.resolve({ done: false, value: this.#takeRecord(fetcher) });
     }
     this.#process();
-    return this.#pull(this.#takeCurrent);
+    return this.#pull(this.#takeCurrent, false);
   }
 
   nextBatch(options: CheckedBatchesOptions): Promise<IteratorResult<RecordBatch<V, K>, undefined>> {
     this.#process();
-    return this.#pull((fetcher) => this.#takeBatch(fetcher, options));
+    return this.#pull((fetcher) => this.#takeBatch(fetcher, options), options.reuse);
   }
 
   /** The loop was left: the record in hand is not processed, so it goes back. */
@@ -136,6 +141,11 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
     this.#wake?.();
   }
 
+  /** Where a fetcher reads to; undefined: fresh memory. */
+  memoryFor(fetcher: Fetcher): ChunkMemory | undefined {
+    return this.#recycled?.for(fetcher);
+  }
+
   fetched(batches: readonly Batch[]): void {
     for (const { sizeInBytes } of batches) this.#bytesSinceTurn += sizeInBytes;
   }
@@ -161,7 +171,7 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
     if (fetcher.isChunkDone) this.#parts.assignment.giveWay(fetcher);
   }
 
-  async #pull<T>(take: Take<T>): Promise<IteratorResult<T, undefined>> {
+  async #pull<T>(take: Take<T>, reuse: boolean): Promise<IteratorResult<T, undefined>> {
     if (this.#isPulling) {
       throw new VarveError(
         "VARVE_INVALID_ARGUMENT",
@@ -169,6 +179,8 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
       );
     }
     this.#isPulling = true;
+    this.#recycled?.recall();
+    this.#recycled = reuse ? (this.#recycled ?? new RecycledChunks()) : undefined;
     try {
       await this.#parts.started();
       while (!this.#hasEnded) {
@@ -209,8 +221,8 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
   }
 
   #takeBatch(fetcher: Fetcher, options: CheckedBatchesOptions): Gathered<V, K> {
-    const { maxRecords, maxWaitMs } = options;
-    const gathering = new BatchGathering(fetcher, maxRecords, this.#parts.maxBytes);
+    const { maxRecords, maxWaitMs, reuse } = options;
+    const gathering = new BatchGathering(fetcher, maxRecords, this.#parts.maxBytes, reuse);
     gathering.take();
     if (maxWaitMs > 0 && !gathering.isFull) return this.#takeMore(fetcher, gathering, maxWaitMs);
     return this.#batchOf(fetcher, gathering);
@@ -242,6 +254,7 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
 
   #batchOf(fetcher: Fetcher, { slices, nextOffset }: BatchGathering): RecordBatch<V, K> {
     const { seeks } = fetcher;
+    this.#recycled?.lend(slices);
     return new RecordBatch<V, K>(slices, () => this.#parts.commitBatch(fetcher, { position: nextOffset, seeks }));
   }
 

@@ -356,6 +356,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       serde: serdeFor(codec, this.#context.codecOf(topic)),
       chunkBytes: Math.min(CHUNK_BYTES, maxBytes),
       maxBatchBytes: Math.max(MAX_BATCH_BYTES, maxBytes),
+      memory: (fetcher) => this.#loop.memoryFor(fetcher),
       fetched: (batches) => this.#loop.fetched(batches),
       skipped: (event) => this.#skipped(event),
       corrupt: (error) => this.#events.emit("corrupt", error),

@@ -7,7 +7,7 @@
  *
  *   processed ≤ position: between them lies what the application has in hand
  */
-import type { Isolation, Partition } from "../engine/partition.ts";
+import type { ChunkMemory, Isolation, Partition } from "../engine/partition.ts";
 import type { Topic } from "../engine/topic.ts";
 import { hasCode, VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
@@ -38,6 +38,8 @@ export interface FetchOptions {
   maxBatchBytes: number;
   onCorrupt: OnCorrupt;
   outOfRange: OutOfRange;
+  /** Where it reads to; undefined: fresh memory. */
+  memory(fetcher: Fetcher): ChunkMemory | undefined;
   fetched(batches: readonly Batch[]): void;
   skipped(event: SkippedEvent): void;
   corrupt(error: VarveError): void;
@@ -121,6 +123,13 @@ export class Fetcher {
     this.#next = 0;
   }
 
+  /** Whether records that are still to be handed out lie in these bytes. */
+  isAtHand(bytes: Uint8Array): boolean {
+    if (this.index < this.end && this.source?.bytes === bytes) return true;
+    for (let i = this.#next; i < this.#batches.length; i++) if (this.#batches[i].bytes === bytes) return true;
+    return false;
+  }
+
   /** Finds the next records: true when [index, end) of `source` holds some, false when there are none now. */
   fill(): boolean {
     if (this.index < this.end) return true;
@@ -202,7 +211,7 @@ export class Fetcher {
     const limit = Math.min(this.bound, this.until);
     if (position >= limit) return false;
     try {
-      this.#batches = partition.read(position, this.#options.chunkBytes, limit);
+      this.#batches = partition.read(position, this.#options.chunkBytes, limit, this.#options.memory(this));
     } catch (error) {
       if (!hasCode(error, "VARVE_CORRUPT")) throw error;
       this.#damaged(error);

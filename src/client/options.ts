@@ -84,8 +84,12 @@ export interface BatchesOptions {
   maxRecords?: number;
   /** How long to wait for `maxRecords`. 0 by default: hand out what is there. */
   maxWaitMs?: number;
-  /** Only `false` so far: a batch stays valid as long as it is referenced. */
-  reuse?: false;
+  /**
+   * Reads the next batches into the memory of this one, as soon as the next one is asked for: faster, but its records are gone then.
+   * To touch one throws VARVE_STALE_RECORD, and bytes that were taken from it are empty. False by default: a record stays valid as
+   * long as it is referenced.
+   */
+  reuse?: boolean;
 }
 
 /** A range of one topic. Bounded: reading ends at the end offset seen at the call, at the latest. */
@@ -157,7 +161,7 @@ const CONSUMER: OptionTable<AnyConsumerOptions> = {
 const BATCHES: OptionTable<BatchesOptions> = {
   maxRecords: integer(1, MAX_INT),
   maxWaitMs: integer(0, MAX_MS),
-  reuse: matching<false>("false (this version does not recycle batches)", (value) => value === false),
+  reuse: boolean(),
 };
 
 const READ: OptionTable<ReadOptions> = {
@@ -216,17 +220,18 @@ const CONSUMER_DEFAULTS = {
 export interface CheckedBatchesOptions {
   maxRecords: number | undefined;
   maxWaitMs: number;
+  reuse: boolean;
 }
 
 export function checkBatchesOptions(given: unknown): CheckedBatchesOptions {
-  const { maxRecords, maxWaitMs = 0 } = checkOptions<BatchesOptions>(given, BATCHES, "batches");
+  const { maxRecords, maxWaitMs = 0, reuse = false } = checkOptions<BatchesOptions>(given, BATCHES, "batches");
   if (maxWaitMs > 0 && maxRecords === undefined) {
     throw invalidOption(
       "maxWaitMs",
       "the option maxWaitMs of batches needs maxRecords: it is how long to wait for them",
     );
   }
-  return { maxRecords, maxWaitMs };
+  return { maxRecords, maxWaitMs, reuse };
 }
 
 export function checkReadOptions(given: unknown, topic: string): ReadOptions {

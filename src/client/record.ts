@@ -1,7 +1,8 @@
 /**
  * A record as a consumer sees it: a lazy view on the batch it was fetched in. Nothing is decoded before it is touched, and
  * what was decoded is kept. The record and everything taken from it stay valid for as long as they are referenced: the
- * fetched chunk behind them is never used again for something else.
+ * fetched chunk behind them is not used again for something else, unless the application has asked for that
+ * (`batches({ reuse: true })`); then a record that is gone says so.
  */
 import { VarveError } from "../errors.ts";
 import type { Batch, TimestampType } from "../format/batch.ts";
@@ -43,10 +44,16 @@ export class RecordSource {
   readonly sizeInBytes: number;
   readonly serde: Serde;
   readonly keyCodec: KeyCodec;
+  /** The memory behind it is used for something else: whoever touches a record of it is told. */
+  isStale = false;
+  readonly #batch: Batch;
+  readonly #table: RecordTable;
 
   /** The batch's own bytes may be gone afterwards, unless the table lies in them. */
   constructor(topic: string, partition: number, batch: Batch, table: RecordTable, serde: Serde, keyCodec: KeyCodec) {
     const { bytes } = table;
+    this.#batch = batch;
+    this.#table = table;
     this.topic = topic;
     this.partition = partition;
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -67,6 +74,11 @@ export class RecordSource {
 
   offsetOf(index: number): number {
     return this.baseOffset + this.rows[index * COLUMNS + OFFSET_DELTA];
+  }
+
+  /** The same records, which become stale by themselves. */
+  copy(): RecordSource {
+    return new RecordSource(this.topic, this.partition, this.#batch, this.#table, this.serde, this.keyCodec);
   }
 
   view(at: number, length: number): Uint8Array {
@@ -114,7 +126,7 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Milliseconds since 1970: given by the producer, or that of the append, as `timestampType` says. */
   get timestamp(): number {
-    const { appendTimestamp, baseTimestamp, timestampDeltas } = this.#source;
+    const { appendTimestamp, baseTimestamp, timestampDeltas } = this.#live();
     const timestamp = appendTimestamp ?? baseTimestamp + timestampDeltas[this.#row / COLUMNS];
     if (Number.isSafeInteger(timestamp)) return timestamp;
     const { topic, partition } = this;
@@ -136,8 +148,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** As `keyCodec` says: a string (the default) or bytes; null when the record has no key. */
   get key(): K | null {
+    const source = this.#live();
     if (this.#key !== undefined) return this.#key;
-    const source = this.#source;
     const length = source.rows[this.#row + KEY_LENGTH];
     if (length < 0) return null;
     const at = source.rows[this.#row + KEY_AT];
@@ -148,8 +160,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Decoded by the codec; null for a tombstone. Throws VARVE_CODEC when the codec cannot. */
   get value(): V | null {
+    const source = this.#live();
     if (this.#value !== undefined) return this.#value;
-    const source = this.#source;
     const length = source.rows[this.#row + VALUE_LENGTH];
     if (length < 0) return null;
     const at = source.rows[this.#row + VALUE_AT];
@@ -169,7 +181,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** All headers in their order, duplicates kept. */
   get headers(): Headers {
-    return readHeaders(this.#source.bytes, this.#source.rows[this.#row + HEADERS_AT]);
+    const { bytes, rows } = this.#live();
+    return readHeaders(bytes, rows[this.#row + HEADERS_AT]);
   }
 
   /** The last header of that name; null when it has no value, undefined when there is none. */
@@ -179,7 +192,7 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Whether the value is null: the record says that its key is deleted. */
   get isTombstone(): boolean {
-    return this.#source.rows[this.#row + VALUE_LENGTH] < 0;
+    return this.#live().rows[this.#row + VALUE_LENGTH] < 0;
   }
 
   /** Everything, decoded: for logs and for JSON.stringify. */
@@ -190,6 +203,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** What console.log shows: the fields, and the bytes instead of a value that cannot be decoded. */
   [inspect](): Record<string, unknown> {
+    if (this.#source.isStale)
+      return { topic: this.topic, partition: this.partition, offset: this.offset, isStale: true };
     try {
       return this.toJSON();
     } catch {
@@ -199,8 +214,24 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   }
 
   #view(at: typeof KEY_AT | typeof VALUE_AT, lengthAt: typeof KEY_LENGTH | typeof VALUE_LENGTH): Uint8Array | null {
-    const length = this.#source.rows[this.#row + lengthAt];
-    return length < 0 ? null : this.#source.view(this.#source.rows[this.#row + at], length);
+    const source = this.#live();
+    const length = source.rows[this.#row + lengthAt];
+    return length < 0 ? null : source.view(source.rows[this.#row + at], length);
+  }
+
+  #live(): RecordSource {
+    const source = this.#source;
+    if (source.isStale) throw this.#stale();
+    return source;
+  }
+
+  #stale(): VarveError {
+    const { topic, partition, offset } = this;
+    return new VarveError(
+      "VARVE_STALE_RECORD",
+      `the record of ${topic}-${partition} at offset ${offset} is gone: its batch was handed out with reuse: true, and the next one was asked for`,
+      { topic, partition, offset },
+    );
   }
 
   #decode({ serde, bytes }: RecordSource, at: number, length: number): unknown {

@@ -10,6 +10,7 @@ import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
+import type { ChunkMemory } from "../storage/chunk.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Files } from "../storage/files.ts";
 import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
@@ -23,6 +24,7 @@ import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-pla
 import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
 import type { Space } from "./space.ts";
 
+export type { ChunkMemory } from "../storage/chunk.ts";
 export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 
 export type Isolation = "read_committed" | "read_uncommitted";
@@ -267,9 +269,9 @@ export class Partition {
 
   // ---- reading
 
-  /** Whole checked batches; the first holds `offset`, none begins at or past `limit`. */
-  read(offset: number, maxBytes: number, limit: number): Batch[] {
-    return this.#opened().read(offset, maxBytes, limit);
+  /** Whole checked batches, in `memory` if given; the first holds `offset`, none begins at or past `limit`. */
+  read(offset: number, maxBytes: number, limit: number, memory?: ChunkMemory): Batch[] {
+    return this.#opened().read(offset, maxBytes, limit, memory);
   }
 
   /** The checked batch that holds `offset`; undefined when none does. Its bytes are valid until the next `find`. */

@@ -16,22 +16,36 @@ export interface Chunk {
   problem: string | undefined;
 }
 
+/** Where chunks are read to. */
+export interface ChunkMemory {
+  /** At least so many bytes; what they hold is of no interest. */
+  take(byteLength: number): Uint8Array;
+}
+
+/** Memory of its own for every chunk, so that a record stays valid as long as somebody holds it. */
+export const FRESH_MEMORY: ChunkMemory = { take: (byteLength) => Buffer.allocUnsafeSlow(byteLength) };
+
 /** What `readBatches` says: read at once, so one is enough. */
 const verdict = new Int32Array(1);
 
 /**
- * The batches from `position` on that lie before `end`, about `maxBytes` of them but at least one. Each chunk has a buffer
- * of its own: a record stays valid as long as somebody holds it. Where there is no batch there is a problem: whoever reads
- * on from `next` gets to the end.
+ * The batches from `position` on that lie before `end`, about `maxBytes` of them but at least one. Where there is no batch
+ * there is a problem: whoever reads on from `next` gets to the end.
  */
-export function readChunk(file: File, position: number, end: number, maxBytes: number): Chunk {
+export function readChunk(
+  file: File,
+  position: number,
+  end: number,
+  maxBytes: number,
+  memory: ChunkMemory = FRESH_MEMORY,
+): Chunk {
   const want = Math.min(Math.max(maxBytes, HEADER_BYTES), end - position);
-  let bytes: Uint8Array = Buffer.allocUnsafeSlow(want);
+  let bytes = memory.take(want);
   let available = file.readBatches(bytes, want, position, verdict);
   const isCut = available < want;
   const first = sizeOfBatch(bytes, available);
   if (first > available && position + first <= end && !isCut) {
-    const whole = Buffer.allocUnsafeSlow(first);
+    const whole = memory.take(first);
     whole.set(bytes.subarray(0, available));
     available += file.read(whole, available, first - available, position + available);
     bytes = whole;

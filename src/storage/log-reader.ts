@@ -10,7 +10,7 @@ import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
 import { lookUp } from "./batch-lookup.ts";
-import { readBatchAt } from "./chunk.ts";
+import { type ChunkMemory, readBatchAt } from "./chunk.ts";
 import { corruptError, hasGaps, type LogState, structureIn } from "./log-state.ts";
 import { type Damage, isDamage, misfitIn, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
@@ -46,16 +46,16 @@ export class LogReader {
   /**
    * Whole batches of about `maxBytes`, at least one; the first holds `offset` (or is the next behind a gap), and none starts
    * at or past `limit`. Empty when `offset` has reached the limit or the end. Throws VARVE_CORRUPT when `offset` lies in
-   * damage: `to` says where to go on.
+   * damage: `to` says where to go on. The batches lie in `memory`, fresh unless given.
    */
-  read(offset: number, maxBytes: number, limit: number): Batch[] {
+  read(offset: number, maxBytes: number, limit: number, memory?: ChunkMemory): Batch[] {
     const { startOffset, endOffset, segments } = this.#state;
     if (!(offset >= startOffset && offset <= endOffset)) throw this.#outOfRange(offset);
     const end = Math.min(limit, endOffset);
     if (offset >= end) return [];
     let place = this.#recall(offset) ?? this.#seek(segments.floor(offset), offset);
     for (;;) {
-      const batches = this.#readAt(place, offset, maxBytes, end);
+      const batches = this.#readAt(place, offset, maxBytes, end, memory);
       if (batches.length > 0) return batches;
       const next = segments.after(place.segment);
       this.#checkNothingMissing(place, next, offset);
@@ -98,12 +98,12 @@ export class LogReader {
   }
 
   /** Reads on from a place. Empty when the segment ends before `offset`. */
-  #readAt(place: Place, offset: number, maxBytes: number, end: number): Batch[] {
+  #readAt(place: Place, offset: number, maxBytes: number, end: number, memory?: ChunkMemory): Batch[] {
     const { segment, structure } = place;
     const wanted: Batch[] = [];
     let bytesLeft = maxBytes;
     while (place.position < segment.size && (wanted.length === 0 || bytesLeft > 0)) {
-      const chunk = segment.read(place.position, Math.max(bytesLeft, SEEK_BYTES));
+      const chunk = segment.read(place.position, Math.max(bytesLeft, SEEK_BYTES), memory);
       bytesLeft -= chunk.next - place.position;
       for (let i = 0; i < chunk.batches.length; i++) {
         const batch = chunk.batches[i];

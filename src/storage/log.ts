@@ -9,6 +9,7 @@ import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
+import type { ChunkMemory } from "./chunk.ts";
 import type { Cleanable, CompactionLimits } from "./cleanable.ts";
 import { type Compacted, Compaction, type CompactionSettings } from "./compaction.ts";
 import type { LeaderEpochEnd } from "./leader-epochs.ts";
@@ -155,9 +156,9 @@ export class Log {
   }
 
   /** See LogReader.read. */
-  read(offset: number, maxBytes: number, limit: number): Batch[] {
+  read(offset: number, maxBytes: number, limit: number, memory?: ChunkMemory): Batch[] {
     this.#checkOpen();
-    return this.#reader.read(offset, maxBytes, limit);
+    return this.#reader.read(offset, maxBytes, limit, memory);
   }
 
   /** See LogReader.find. */

@@ -16,7 +16,7 @@ import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import * as timeIndex from "../format/time-index.ts";
-import { type Chunk, readChunk, sizeOfBatchAt } from "./chunk.ts";
+import { type Chunk, type ChunkMemory, readChunk, sizeOfBatchAt } from "./chunk.ts";
 import type { File, Files } from "./files.ts";
 import { IndexFile } from "./index-file.ts";
 import { join, SEGMENT_FILES, type SegmentFileKind, segmentFile, withState } from "./paths.ts";
@@ -219,8 +219,8 @@ export class Segment {
     return last && this.locateTimestamp(last.timestamp);
   }
 
-  read(position: number, maxBytes: number): Chunk {
-    return readChunk(this.log, position, this.size, maxBytes);
+  read(position: number, maxBytes: number, memory?: ChunkMemory): Chunk {
+    return readChunk(this.log, position, this.size, maxBytes, memory);
   }
 
   /** Whether a batch is the one that an index entry speaks of. */

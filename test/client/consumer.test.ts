@@ -507,7 +507,7 @@ describe("batches", () => {
   it.each([
     [{ maxRecords: 0 }, "maxRecords"],
     [{ maxWaitMs: 5 }, "maxWaitMs"],
-    [{ reuse: true }, "reuse"],
+    [{ reuse: 1 }, "reuse"],
     [{ max: 5 }, "max"],
   ])("%j is refused by name", async (options, option) => {
     const log = await createTestLog();
