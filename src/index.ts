@@ -9,7 +9,7 @@ export type { OffsetReset } from "./client/offset-reset.ts";
 export { type OpenOptions, open, type Surroundings } from "./client/open.ts";
 export type { BatchesOptions, ConsumerOptions, ProducerOptions, ReadOptions } from "./client/options.ts";
 export type { Partitioner } from "./client/partitioner.ts";
-export type { BatchMetadata, Producer } from "./client/producer.ts";
+export type { BatchMetadata, Producer, ProducerEvents } from "./client/producer.ts";
 export type {
   HeadersInput,
   HeaderValue,
@@ -22,6 +22,7 @@ export type { RecordBatch } from "./client/record-batch.ts";
 export type { AnyCodec, Codec, CodecOption, KeyCodec } from "./client/serde.ts";
 export type { From, OffsetsInput, TopicPartition, TopicPartitionOffset, Until } from "./client/start-positions.ts";
 export type { PartitionOffset, TopicConsumerOptions, TopicHandle as Topic } from "./client/topic.ts";
+export type { OffsetsSource, Transaction } from "./client/transaction.ts";
 export type { CloseOptions, GroupListing, TopicOptions, VarveLog } from "./client/varve-log.ts";
 export type { CleanupPolicy, CodecName, ConfigChanges, Durability, TopicConfig } from "./engine/config.ts";
 export type { EngineEvents as LogEvents } from "./engine/engine.ts";

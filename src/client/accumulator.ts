@@ -23,8 +23,10 @@ export interface AccumulatorOptions {
   native: Partition["native"];
   /** How much may be pushed and not acknowledged before `push` asks to wait. */
   bufferMemory: number;
-  /** The first push has failed. */
-  pushFailed(error: unknown): void;
+  /** Hears of the first push that has failed; undefined in transactions, whose commit tells. */
+  pushFailed: ((error: unknown) => void) | undefined;
+  /** Hears of everything that could not be stored. */
+  failed(error: unknown): void;
 }
 
 /** About a millisecond of them. */
@@ -42,6 +44,7 @@ export class Accumulator {
   readonly #clock: Clock;
   readonly #lingerMs: number;
   readonly #batchBytes: number;
+  readonly #failed: (error: unknown) => void;
   /** With what is not sealed yet, in the order of opening. */
   readonly #open = new Set<OpenBatch>();
   /** Sealed, and not acknowledged yet. */
@@ -56,6 +59,7 @@ export class Accumulator {
     this.#clock = options.clock;
     this.#lingerMs = options.lingerMs;
     this.#batchBytes = options.batchBytes;
+    this.#failed = options.failed;
     this.window = new PushWindow({
       limit: options.bufferMemory,
       sealAll: () => this.sealAll(),
@@ -66,6 +70,7 @@ export class Accumulator {
   /** Takes what the encoder holds. Throws when no batch could hold it; all other failures reject the promise. */
   add(topic: BatchTopic, record: RecordEncoder): Promise<RecordMetadata> {
     const batch = this.#take(topic, record);
+    if (!batch.isScheduled) this.#schedule(batch);
     const { partition, timestamp } = record;
     batch.metadata.push({ topic: topic.name, partition, offset: batch.builder.recordCount - 1, timestamp });
     const promise = new Promise<RecordMetadata>(capture);
@@ -74,9 +79,13 @@ export class Accumulator {
     return promise;
   }
 
-  /** The same without a promise. False when the caller should wait until the window has drained. */
-  push(topic: BatchTopic, record: RecordEncoder): boolean {
+  /**
+   * The same without a promise. False when the caller should wait until the window has drained. What is held is stored when the
+   * batch is full or somebody seals it: nobody waits for it before.
+   */
+  push(topic: BatchTopic, record: RecordEncoder, isHeld = false): boolean {
     const batch = this.#take(topic, record);
+    if (!isHeld && !batch.isScheduled) this.#schedule(batch);
     batch.pushedBytes += this.#takenBytes;
     this.window.add(this.#takenBytes);
     if (batch.builder.sizeInBytes >= this.#batchBytes) this.seal(batch);
@@ -129,22 +138,35 @@ export class Accumulator {
       };
       const done = work.then(
         (result) => finish(() => resolve(result)),
-        (error) => finish(() => reject(error)),
+        (error) => {
+          this.#failed(error);
+          finish(() => reject(error));
+        },
       );
       const pending: Pending = { done, reject };
       this.#pending.add(pending);
     });
   }
 
-  /** Rejects all sends that are not settled. What is sealed may still reach the log, what is not never does. */
-  abort(error: unknown): void {
-    this.window.abort(error);
+  /** Where batches are open. */
+  openPartitions(): Partition[] {
+    return Array.from(this.#open).flatMap(({ topic, partition }) => topic.partitions[partition] ?? []);
+  }
+
+  /** Rejects what is not sealed: it never reaches the log. */
+  drop(error: unknown): void {
     for (const batch of this.#open) {
       batch.topic.open[batch.partition] = undefined;
       batch.stopLinger?.();
       this.#fail(batch, error);
     }
     this.#open.clear();
+  }
+
+  /** Rejects all sends that are not settled. What is sealed may still reach the log. */
+  abort(error: unknown): void {
+    this.window.abort(error);
+    this.drop(error);
     for (const pending of this.#pending) pending.reject(error);
     this.#pending.clear();
   }
@@ -177,9 +199,13 @@ export class Accumulator {
     const batch = new OpenBatch(topic, partition, this.builders.take(), this.window);
     topic.open[partition] = batch;
     this.#open.add(batch);
+    return batch;
+  }
+
+  #schedule(batch: OpenBatch): void {
+    batch.isScheduled = true;
     if (this.#lingerMs === 0) this.#sealAtEndOfTick();
     else this.#sealLater(batch);
-    return batch;
   }
 
   /** A loop of awaited sends runs from one microtask to the next: once in a while timers and I/O must have their turn. */
@@ -188,7 +214,7 @@ export class Accumulator {
     this.#endOfTick = true;
     const sealNow = () => {
       this.#endOfTick = false;
-      this.sealAll();
+      for (const batch of this.#open) if (batch.isScheduled) this.seal(batch);
     };
     if (++this.#ticksSinceTurn < TICKS_PER_TURN) {
       queueMicrotask(sealNow);
@@ -242,6 +268,7 @@ export class Accumulator {
 
   #fail(batch: OpenBatch, error: unknown): void {
     this.#pending.delete(batch);
+    if (!batch.isSettled) this.#failed(error);
     batch.reject(error);
   }
 }

@@ -22,6 +22,8 @@ export interface AssignmentOptions {
   isClamped: boolean;
   /** Resolves when `committed` may be asked; undefined without a group. */
   offsetsReady: Promise<void> | undefined;
+  /** Undefined when `committed` stands; else resolves when no open transaction can change it any more. */
+  settled(topic: string, partition: number): Promise<void> | undefined;
   /** Where the group goes on; undefined when it has committed nothing. */
   committed(topic: string, partition: number): number | undefined;
   fetchOptions(topic: Topic): FetchOptions;
@@ -166,6 +168,8 @@ export class Assignment {
     const start = this.#startOf(topic, partition, fetcher.bound, isFirst);
     const end = endOf(until, partition, topic.name, fetcher.bound, isClamped);
     if (offsetsReady !== undefined) await offsetsReady;
+    const settled = this.#options.settled(topic.name, partition.index);
+    if (settled !== undefined) await settled;
     if (this.#isClosed || this.#fetchers.get(keyOf(topic.name, partition.index)) !== fetcher) return;
     fetcher.begin(committed(topic.name, partition.index) ?? start, end);
     const unwatch = partition.watch(() => {

@@ -31,6 +31,7 @@ import { MAX_BATCH_BYTES } from "./sealing.ts";
 import { serdeFor } from "./serde.ts";
 import { isByPartition, isOffset, type TopicPartition, type TopicPartitionOffset } from "./start-positions.ts";
 import { Subscription } from "./subscription.ts";
+import type { OffsetsInHand } from "./transaction.ts";
 
 export interface ConsumerEvents {
   /** Partitions that this consumer reads from now on. */
@@ -106,6 +107,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       until: checked.until,
       isClamped: isOnce,
       offsetsReady: this.#commits && engine.offsets.ready(),
+      settled: (topic, partition) => this.#commits?.settled(topic, partition),
       committed: (topic, partition) => this.#commits?.committed(topic, partition),
       fetchOptions: (topic) => this.#fetchOptions(topic),
       wake: () => this.#loop.wake(),
@@ -224,6 +226,30 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     for (const [fetcher, mark] of handed) processUpTo(fetcher, mark);
   }
 
+  /** What `commit` would commit, for a transaction to do it. @internal */
+  offsetsInHand(): OffsetsInHand {
+    this.#checkNotClosing();
+    const commits = this.#needCommits();
+    const { group, autoCommit } = this.#options;
+    if (autoCommit) {
+      const message = "commitOffsets: the consumer commits by itself; make it with autoCommit: false";
+      throw new VarveError("VARVE_INVALID_ARGUMENT", message);
+    }
+    const handed = Array.from(this.#assignment.fetchers, (fetcher) => ({ fetcher, mark: markOf(fetcher) }));
+    const entries = commits.entriesFor(handed.map(({ fetcher }) => fetcher));
+    return {
+      group: group!,
+      member: this.#source.member(),
+      entries,
+      committed: () => {
+        for (const { fetcher, mark } of handed) {
+          fetcher.committed = mark.position;
+          processUpTo(fetcher, mark);
+        }
+      },
+    };
+  }
+
   // ---- events
 
   on<Name extends keyof ConsumerEvents>(event: Name, listener: (event: ConsumerEvents[Name]) => void): this {
@@ -264,6 +290,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   #end(reason: VarveError): void {
     this.#ended ??= reason;
     this.#caughtUp.reject(this.#ended);
+    this.#commits?.giveUpWaiting();
     this.#source.end();
     this.#loop.end();
   }

@@ -1,8 +1,9 @@
 /** How a consumer commits for its group: what to commit, when, and only what is new. */
-import type { OffsetStore, TopicPartition } from "../engine/offsets.ts";
+import type { OffsetCommit, OffsetStore, TopicPartition } from "../engine/offsets.ts";
 import { hasCode } from "../errors.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { Fetcher } from "./fetcher.ts";
+import { holdProcess, releaseProcess } from "./keep-alive.ts";
 
 export interface GroupCommitsOptions {
   store: OffsetStore;
@@ -21,6 +22,8 @@ export class GroupCommits {
   #cancelTimer: (() => void) | undefined;
   #isCommitting = false;
   #mayCommit: () => Promise<void> = async () => {};
+  /** Those who wait for the end of a transaction, to be let go. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: GroupCommitsOptions) {
     this.#options = options;
@@ -33,6 +36,33 @@ export class GroupCommits {
 
   committed(topic: string, partition: number): number | undefined {
     return this.#options.store.committed(this.#options.group, topic, partition)?.offset;
+  }
+
+  /**
+   * Undefined when what is committed stands. While a transaction is open that has committed for the partition, it resolves at the end
+   * of that: to begin at what was committed before could be to repeat what that transaction has done.
+   */
+  settled(topic: string, partition: number): Promise<void> | undefined {
+    const { store, group } = this.#options;
+    if (!store.isPending(group, topic, partition)) return undefined;
+    holdProcess();
+    return new Promise((resolve) => {
+      const end = () => {
+        unwatch();
+        this.#waiting.delete(end);
+        releaseProcess();
+        resolve();
+      };
+      const unwatch = store.watch((changed) => {
+        if (changed === group && !store.isPending(group, topic, partition)) end();
+      });
+      this.#waiting.add(end);
+    });
+  }
+
+  /** Nobody needs to wait any more. */
+  giveUpWaiting(): void {
+    for (const end of this.#waiting) end();
   }
 
   /** Something was handed out: there will be something to commit. */
@@ -81,6 +111,13 @@ export class GroupCommits {
     }
   }
 
+  /** The position of each, where it is not what is committed already. */
+  entriesFor(fetchers: readonly Fetcher[]): OffsetCommit[] {
+    return fetchers
+      .filter(({ topic, position, committed }) => !topic.isDeleted && position !== committed)
+      .map((fetcher) => entryOf({ fetcher, offset: fetcher.position }));
+  }
+
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -109,7 +146,7 @@ export class GroupCommits {
   }
 }
 
-function entryOf({ fetcher, offset }: { fetcher: Fetcher; offset: number }) {
+function entryOf({ fetcher, offset }: { fetcher: Fetcher; offset: number }): OffsetCommit {
   const { topic, partition, leaderEpoch } = fetcher;
   return { topic: topic.name, partition: partition.index, offset, leaderEpoch };
 }

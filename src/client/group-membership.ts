@@ -59,6 +59,12 @@ export class GroupMembership {
     return { groupId, memberId: this.#memberId, generationId: this.#generationId, groupInstanceId: null };
   }
 
+  /** Throws when what the consumer has is no longer its own. */
+  get currentIdentity(): MemberOfGroup {
+    if (this.isLost || this.#memberId === "") throw this.#fenced();
+    return this.identity;
+  }
+
   /** Whether it may join without giving up what it has. */
   get keepsPartitions(): boolean {
     const { coordinator, group } = this.#host;
@@ -84,13 +90,12 @@ export class GroupMembership {
 
   /** Throws when what the consumer has is no longer its own. During an assignment it waits for the end of that. */
   async checkCommit(): Promise<void> {
-    const { coordinator, group } = this.#host;
+    const { coordinator } = this.#host;
     for (;;) {
       const errorCode = this.isLost ? KAFKA_ERRORS.UNKNOWN_MEMBER_ID : await coordinator.checkCommit(this.identity);
       if (errorCode === KAFKA_ERRORS.NONE) return;
       if (errorCode !== KAFKA_ERRORS.REBALANCE_IN_PROGRESS || this.#joining === undefined) {
-        const message = `the group ${group} went on without this consumer: its partitions are given to others`;
-        throw new VarveError("VARVE_FENCED", message);
+        throw this.#fenced();
       }
       await this.#joining.catch(() => {});
     }
@@ -176,6 +181,11 @@ export class GroupMembership {
       memberId,
       assignment: writeAssignment({ assignedPartitions: byTopic(partitions), userData: null }),
     }));
+  }
+
+  #fenced(): VarveError {
+    const message = `the group ${this.#host.group} went on without this consumer: its partitions are given to others`;
+    return new VarveError("VARVE_FENCED", message);
   }
 
   #failed(errorCode: number): void {

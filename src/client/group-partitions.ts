@@ -2,6 +2,7 @@
  * The partitions that a group gives to one consumer. They change in steps, each at a moment when nothing is in hand: what goes is
  * committed first, then told ("revoked"), and only then free for others.
  */
+import type { MemberOfGroup } from "../engine/groups/requests.ts";
 import type { Topic } from "../engine/topic.ts";
 import { keyOf } from "./context.ts";
 import type { GroupCommits } from "./group-commits.ts";
@@ -70,6 +71,10 @@ export class GroupPartitions implements PartitionSource {
       this.#stepping = undefined;
     });
     return this.#stepping;
+  }
+
+  member(): MemberOfGroup {
+    return this.#membership.currentIdentity;
   }
 
   stalled(): void {

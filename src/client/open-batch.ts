@@ -16,6 +16,7 @@ export type Resolve = (metadata: RecordMetadata | Promise<never>) => void;
 /** The topic that batches are for, as one producer sees it. */
 export interface BatchTopic extends SealTarget {
   readonly partitionCount: number;
+  readonly partitions: readonly (Partition | undefined)[];
   /** The batches that are open, by partition. */
   readonly open: (OpenBatch | undefined)[];
   readonly partitioning: { sealed(partition: number, partitionCount: number): void };
@@ -36,6 +37,8 @@ export class OpenBatch implements Pending {
   /** Of each send, in their order, and what resolves its promise. Before it is placed, the offset is that within the batch. */
   readonly metadata: RecordMetadata[] = [];
   readonly resolves: Resolve[] = [];
+  /** It leaves by itself; else it waits for the commit of its transaction. */
+  isScheduled = false;
   stopLinger: (() => void) | undefined;
   done: Promise<void> | undefined;
   isSettled = false;

@@ -36,6 +36,13 @@ export interface ProducerOptions {
   bufferMemory?: number;
   /** Gives batches the producer's id and their sequence, by which a partition recognises what comes twice. True by default. */
   idempotent?: boolean;
+  /**
+   * Who the producer is across restarts: it writes in transactions, and whoever has the id after it aborts what it left open, and
+   * keeps it from going on.
+   */
+  transactionalId?: string;
+  /** A transaction that is open for longer is aborted. 60000 by default. */
+  transactionTimeoutMs?: number;
 }
 
 export interface ConsumerOptions<V = unknown> {
@@ -134,6 +141,8 @@ const PRODUCER: OptionTable<ProducerOptions> = {
   compression: oneOf(...COMPRESSIONS),
   bufferMemory: integer(1, MAX_INT),
   idempotent: boolean(),
+  transactionalId: text(),
+  transactionTimeoutMs: integer(1, MAX_MS),
 };
 
 /** As they come, whatever the values are. */
@@ -172,11 +181,23 @@ const READ: OptionTable<ReadOptions> = {
   signal: SIGNAL,
 };
 
-export type CheckedProducerOptions = Required<Omit<ProducerOptions, "codec" | "partitioner">> &
-  Pick<ProducerOptions, "codec" | "partitioner">;
+type OptionalOfProducers = "codec" | "partitioner" | "transactionalId";
+
+export type CheckedProducerOptions = Required<Omit<ProducerOptions, OptionalOfProducers>> &
+  Pick<ProducerOptions, OptionalOfProducers>;
 
 export function checkProducerOptions(given: unknown): CheckedProducerOptions {
   const checked = checkOptions<ProducerOptions>(given, PRODUCER, "the producer");
+  const { transactionalId, idempotent, transactionTimeoutMs } = checked;
+  if (transactionalId !== undefined && idempotent === false) {
+    throw invalidOption("idempotent", "the option idempotent of the producer cannot be off with a transactionalId");
+  }
+  if (transactionalId === undefined && transactionTimeoutMs !== undefined) {
+    throw invalidOption(
+      "transactionTimeoutMs",
+      "the option transactionTimeoutMs of the producer needs a transactionalId",
+    );
+  }
   return { ...PRODUCER_DEFAULTS, ...checked };
 }
 
@@ -187,6 +208,7 @@ const PRODUCER_DEFAULTS = {
   compression: "none",
   bufferMemory: 32 * MIB,
   idempotent: true,
+  transactionTimeoutMs: 60_000,
 } as const;
 
 type Optional = "until" | "partitions" | "group" | "codec" | "signal";

@@ -4,6 +4,7 @@
  * A source adds to the assignment and takes from it; only at moments when nothing is in hand does it take something.
  */
 import type { Engine } from "../engine/engine.ts";
+import type { MemberOfGroup } from "../engine/groups/requests.ts";
 import type { Assignment } from "./assignment.ts";
 import type { TopicPartition } from "./start-positions.ts";
 
@@ -13,6 +14,8 @@ export interface PartitionSource {
   /** There is something to do before more is handed out. */
   readonly isDue: boolean;
   step(): Promise<void>;
+  /** Who the consumer is in its group. Throws when it is nobody there any more. */
+  member(): MemberOfGroup;
   /** The application has had a record in hand for too long. */
   stalled(): void;
   /** Before the end is waited for: nothing may wait for others any more. */
@@ -54,6 +57,10 @@ export class AllPartitions implements PartitionSource {
   }
 
   async step(): Promise<void> {}
+
+  member(): MemberOfGroup {
+    throw new Error("a consumer without a group is no member of one");
+  }
 
   stalled(): void {}
 

@@ -5,6 +5,7 @@
  * An id costs a producer nothing but its first send, and that only when the log has none at hand (producer-ids.ts). A call that
  * cannot wait while others are at the catalogue goes without: what is appended at once is never sent twice.
  */
+import type { Partition } from "../engine/partition.ts";
 import type { ProducerIds } from "../engine/producer-ids.ts";
 
 const NO_PRODUCER_ID = -1;
@@ -16,12 +17,12 @@ export interface ProducerIdentity {
   readonly producerId: number;
   readonly producerEpoch: number;
   readonly isTransactional: boolean;
-  /** Whether batches can be sealed now. */
-  isReady(): boolean;
-  /** Resolves when they can. */
-  ready(): Promise<void>;
+  /** Whether a batch for that partition can be sealed now. */
+  isReady(partition: Partition): boolean;
+  /** Resolves when it can. */
+  ready(partition: Partition): Promise<void>;
   /** For a call that cannot wait. */
-  readyNow(): void;
+  readyNow(partition: Partition): void;
   /** The partitions know another story than this producer: it goes on as a new one. */
   renew(): void;
 }

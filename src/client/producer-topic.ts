@@ -50,6 +50,10 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
     return this.topic.partitionCount;
   }
 
+  get partitions(): readonly (Partition | undefined)[] {
+    return this.topic.partitions;
+  }
+
   get maxMessageBytes(): number {
     return this.topic.config.maxMessageBytes;
   }
@@ -87,8 +91,9 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
   /** For a call that cannot wait until the log is open. */
   partitionNow(index: number): Partition {
     const partition = this.partition(index);
-    this.#identity.readyNow();
-    if (partition.isReady && !this.#turns.has(index)) return partition;
+    this.#identity.readyNow(partition);
+    const isIn = !this.#identity.isTransactional || this.#identity.isReady(partition);
+    if (partition.isReady && isIn && !this.#turns.has(index)) return partition;
     throw new VarveError(
       "VARVE_INVALID_ARGUMENT",
       `${this.name}-${index} is not open yet, and appendSync cannot wait for it: await topic.describe() once, or use send`,
@@ -111,14 +116,16 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
     return turn;
   }
 
-  #canRunNow(partition: number): boolean {
-    return this.#identity.isReady() && this.topic.partition(partition).isReady && !this.#turns.has(partition);
+  #canRunNow(index: number): boolean {
+    const partition = this.topic.partition(index);
+    return partition.isReady && this.#identity.isReady(partition) && !this.#turns.has(index);
   }
 
-  async #open(partition: number): Promise<void> {
-    await this.#turns.get(partition);
-    await this.partition(partition).ready();
-    await this.#identity.ready();
+  async #open(index: number): Promise<void> {
+    await this.#turns.get(index);
+    const partition = this.partition(index);
+    await partition.ready();
+    await this.#identity.ready(partition);
   }
 
   #sequenceOf(index: number): number {

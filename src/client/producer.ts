@@ -13,14 +13,16 @@ import type { Compression } from "../format/compression.ts";
 import type { Clock } from "../storage/clock.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Client, ClientContext } from "./context.ts";
-import { checkProducerOptions, type ProducerOptions } from "./options.ts";
+import { type CheckedProducerOptions, checkProducerOptions, type ProducerOptions } from "./options.ts";
 import type { Partitioner } from "./partitioner.ts";
 import { ANONYMOUS, IdempotentIdentity, type ProducerIdentity } from "./producer-identity.ts";
 import type { ProducerRecord, RecordMetadata, TopicReference } from "./producer-record.ts";
 import { ProducerTopic } from "./producer-topic.ts";
+import { ProducerTransactions } from "./producer-transactions.ts";
 import { RecordEncoder } from "./record-encoder.ts";
 import { roomBeforeCompression, tooLarge } from "./sealing.ts";
 import { type AnyCodec, kindOf, serdeFor } from "./serde.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** Where the records of one `sendBatch` are in one partition: at the offsets from `baseOffset` to `baseOffset + count - 1`. */
 export interface BatchMetadata {
@@ -58,6 +60,8 @@ export class Producer implements Client {
   readonly #partitioner: Partitioner | undefined;
   readonly #compression: Compression;
   readonly #identity: ProducerIdentity;
+  /** Of a producer with a transactional id. */
+  readonly #transactions: ProducerTransactions | undefined;
   readonly #accumulator: Accumulator;
   readonly #events: Emitter<ProducerEvents>;
   readonly #encoder = new RecordEncoder();
@@ -78,15 +82,18 @@ export class Producer implements Client {
     this.#codec = checked.codec;
     this.#partitioner = checked.partitioner;
     this.#compression = checked.compression;
-    this.#identity = checked.idempotent ? new IdempotentIdentity(context.engine.producerIds) : ANONYMOUS;
     const { logger } = context.engine.options;
     this.#events = new Emitter((error) => logger.error?.(`a listener of a producer threw: ${error}`));
     this.#accumulator = new Accumulator({
       ...checked,
       clock: this.#clock,
       native: context.engine.files.native,
-      pushFailed: (error) => this.#events.emit("error", error),
+      pushFailed: checked.transactionalId === undefined ? (error) => this.#events.emit("error", error) : undefined,
+      failed: (error) => this.#transactions?.fail(error),
     });
+    this.#transactions = this.#transactional(checked);
+    const { producerIds } = context.engine;
+    this.#identity = this.#transactions ?? (checked.idempotent ? new IdempotentIdentity(producerIds) : ANONYMOUS);
     context.opened(this);
   }
 
@@ -96,11 +103,10 @@ export class Producer implements Client {
    */
   send<V>(topic: TopicReference<V>, record: ProducerRecord<V>): Promise<RecordMetadata> {
     try {
-      const target = this.#target(topic);
-      this.#encoder.encode(record, target, this.#clock.now());
-      return this.#accumulator.add(target, this.#encoder);
+      this.#checkOpen();
+      return this.#send(topic, record);
     } catch (error) {
-      return this.#createdBy(topic, error, () => this.send(topic, record));
+      return this.#createdBy(topic, error, async () => this.#send(topic, record));
     }
   }
 
@@ -111,16 +117,10 @@ export class Producer implements Client {
    */
   sendBatch<V>(topic: TopicReference<V>, records: Iterable<ProducerRecord<V>>): Promise<BatchMetadata[]> {
     try {
-      const target = this.#target(topic);
-      const batches = this.#encodeAll(target, records);
-      for (const { partition } of batches) this.#accumulator.sealPartition(target, partition);
-      const partitions = batches.map(({ partition }) => partition);
-      const appended = target.whenOpen(partitions, () => this.#appendAll(target, batches));
-      if (appended instanceof Promise) return this.#accumulator.track(appended.then(acknowledged));
-      if (appended.waits.length === 0) return Promise.resolve(appended.metadata);
-      return this.#accumulator.track(acknowledged(appended));
+      this.#checkOpen();
+      return this.#sendBatch(topic, records);
     } catch (error) {
-      return this.#createdBy(topic, error, () => this.sendBatch(topic, records));
+      return this.#createdBy(topic, error, async () => this.#sendBatch(topic, records));
     }
   }
 
@@ -129,17 +129,13 @@ export class Producer implements Client {
    * "power" it is on the disk, too: the call waits for the sync, and the event loop with it.
    */
   appendSync<V>(topic: TopicReference<V>, record: ProducerRecord<V>): RecordMetadata {
-    const target = this.#target(topic);
-    const [batch] = this.#encodeAll(target, [record]);
-    const { partition, builder } = batch;
-    const log = target.partitionNow(partition);
-    this.#accumulator.sealPartition(target, partition);
-    const sealed = target.seal(partition, builder, this.#clock.now());
-    const offset = target.append(partition, sealed);
-    if (target.topic.durability === "power") log.flushNow();
-    const timestamp = sealed.maxTimestamp;
-    this.#accumulator.builders.give(builder);
-    return { topic: target.name, partition, offset, timestamp };
+    this.#checkOpen();
+    try {
+      return this.#appendNow(topic, record);
+    } catch (error) {
+      this.#transactions?.fail(error);
+      throw error;
+    }
   }
 
   /**
@@ -147,16 +143,8 @@ export class Producer implements Client {
    * a pushed record, also with its arguments, rejects `flush` and `close`; the first such error is told by the event "error", too.
    */
   push<V>(topic: TopicReference<V>, record: ProducerRecord<V>): boolean {
-    try {
-      const target = this.#target(topic);
-      this.#encoder.encode(record, target, this.#clock.now());
-      return this.#accumulator.push(target, this.#encoder);
-    } catch (error) {
-      if (this.#closed) throw this.#closed;
-      const { window } = this.#accumulator;
-      this.#createdBy(topic, error, () => this.send(topic, record)).catch((reason) => window.fail(reason));
-      return window.hasRoom;
-    }
+    this.#checkOpen();
+    return this.#push(topic as TopicReference<never>, record as ProducerRecord<never>, false);
   }
 
   /** Resolves when there is room for more pushes. */
@@ -175,6 +163,36 @@ export class Producer implements Client {
     this.#accumulator.window.throwError();
   }
 
+  // ---- transactions
+
+  /**
+   * Runs the function in a transaction, and commits it when that has come to its end; when it throws, the transaction is aborted
+   * and the error comes out. Resolves with what the function returns. Needs the option transactionalId.
+   */
+  async transaction<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+    const transaction = await this.begin();
+    let result: T;
+    try {
+      result = await work(transaction);
+    } catch (error) {
+      if (transaction.isOpen) await transaction.abort().catch(() => {});
+      throw error;
+    }
+    if (transaction.isOpen) await transaction.commit();
+    return result;
+  }
+
+  /** Begins a transaction that is ended by hand: `commit()` or `abort()`. Until then all that the producer sends is part of it. */
+  async begin(): Promise<Transaction> {
+    if (this.#closed) throw this.#closed;
+    if (this.#transactions !== undefined) return this.#transactions.begin();
+    throw new VarveError("VARVE_INVALID_OPTION", "transactions need a producer with the option transactionalId", {
+      option: "transactionalId",
+    });
+  }
+
+  // ---- events
+
   on<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): this {
     this.#events.on(event, listener);
     return this;
@@ -185,7 +203,9 @@ export class Producer implements Client {
     return this;
   }
 
-  /** Flushes, and refuses what comes after. Rejects as `flush` does, closed all the same. */
+  // ---- the end
+
+  /** Flushes, and refuses what comes after; an open transaction is aborted. Rejects as `flush` does, closed all the same. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -193,8 +213,12 @@ export class Producer implements Client {
 
   async #close(): Promise<void> {
     this.#closed = new VarveError("VARVE_CLOSED", "the producer is closed");
-    await this.#accumulator.flush();
-    this.#context.closed(this);
+    try {
+      await this.#transactions?.close();
+      await this.#accumulator.flush();
+    } finally {
+      this.#context.closed(this);
+    }
     this.#accumulator.window.throwError();
   }
 
@@ -209,12 +233,80 @@ export class Producer implements Client {
   #createdBy<T>(reference: unknown, error: unknown, again: () => Promise<T>): Promise<T> {
     const { engine } = this.#context;
     const mayCreate = engine.options.autoCreateTopics && typeof reference === "string";
-    if (!mayCreate || !hasCode(error, "VARVE_UNKNOWN_TOPIC")) return Promise.reject(error);
+    if (!mayCreate || !hasCode(error, "VARVE_UNKNOWN_TOPIC")) {
+      this.#transactions?.fail(error);
+      return Promise.reject(error);
+    }
     return this.#accumulator.track(engine.createTopic(reference, { ifNotExists: true }).then(again));
   }
 
-  #target(reference: unknown): ProducerTopic {
+  #transactional({ transactionalId, transactionTimeoutMs }: CheckedProducerOptions): ProducerTransactions | undefined {
+    if (transactionalId === undefined) return undefined;
+    const { transactions: coordinator, coordinator: groups, clock, options } = this.#context.engine;
+    return new ProducerTransactions({
+      transactionalId,
+      timeoutMs: transactionTimeoutMs,
+      coordinator,
+      groups,
+      clock,
+      warn: (message) => options.logger.warn?.(message),
+      push: (topic, record) => void this.#push(topic, record, true),
+      openPartitions: () => this.#accumulator.openPartitions(),
+      flush: () => this.#accumulator.flush(),
+      drop: (error) => this.#accumulator.drop(error),
+    });
+  }
+
+  #checkOpen(): void {
     if (this.#closed) throw this.#closed;
+    this.#transactions?.checkOpen();
+  }
+
+  #send(topic: unknown, record: ProducerRecord<unknown>): Promise<RecordMetadata> {
+    const target = this.#target(topic);
+    this.#encoder.encode(record, target, this.#clock.now());
+    return this.#accumulator.add(target, this.#encoder);
+  }
+
+  #sendBatch(topic: unknown, records: Iterable<ProducerRecord<unknown>>): Promise<BatchMetadata[]> {
+    const target = this.#target(topic);
+    const batches = this.#encodeAll(target, records);
+    for (const { partition } of batches) this.#accumulator.sealPartition(target, partition);
+    const partitions = batches.map(({ partition }) => partition);
+    const appended = target.whenOpen(partitions, () => this.#appendAll(target, batches));
+    if (appended instanceof Promise) return this.#accumulator.track(appended.then(acknowledged));
+    if (appended.waits.length === 0) return Promise.resolve(appended.metadata);
+    return this.#accumulator.track(acknowledged(appended));
+  }
+
+  #appendNow(topic: unknown, record: ProducerRecord<unknown>): RecordMetadata {
+    const target = this.#target(topic);
+    const [batch] = this.#encodeAll(target, [record]);
+    const { partition, builder } = batch;
+    const log = target.partitionNow(partition);
+    this.#accumulator.sealPartition(target, partition);
+    const sealed = target.seal(partition, builder, this.#clock.now());
+    const offset = target.append(partition, sealed);
+    if (target.topic.durability === "power") log.flushNow();
+    const timestamp = sealed.maxTimestamp;
+    this.#accumulator.builders.give(builder);
+    return { topic: target.name, partition, offset, timestamp };
+  }
+
+  #push(topic: TopicReference<never>, record: ProducerRecord<never>, isHeld: boolean): boolean {
+    try {
+      const target = this.#target(topic);
+      this.#encoder.encode(record, target, this.#clock.now());
+      return this.#accumulator.push(target, this.#encoder, isHeld);
+    } catch (error) {
+      if (this.#closed) throw this.#closed;
+      const { window } = this.#accumulator;
+      this.#createdBy(topic, error, async () => this.#send(topic, record)).catch((reason) => window.fail(reason));
+      return window.hasRoom;
+    }
+  }
+
+  #target(reference: unknown): ProducerTopic {
     const last = this.#lastTopic;
     if (last !== undefined && reference === this.#lastReference && !last.topic.isDeleted) return last;
     const topic = this.#context.topic(reference);

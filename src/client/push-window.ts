@@ -1,7 +1,8 @@
 /**
  * What `push` has taken and the log has not acknowledged: how much it is, who waits for it to become less, and the first error.
  *
- * The first error stays: a producer that has lost a record does not say again that all is stored.
+ * The first error stays: a producer that has lost a record does not say again that all is stored. Unless it is transactional: then
+ * the commit says so.
  */
 
 /** After as much, the event loop is to get a turn: a loop of pushes has no other end. Some two milliseconds of it. */
@@ -12,8 +13,8 @@ export interface PushWindowOptions {
   limit: number;
   /** Makes what lingers leave: nothing else would make room. */
   sealAll(): void;
-  /** Hears of the first error. */
-  failed(error: unknown): void;
+  /** Hears of the first error, which is kept. Undefined: somebody else hears of errors, and none is kept. */
+  failed: ((error: unknown) => void) | undefined;
 }
 
 export class PushWindow {
@@ -48,9 +49,10 @@ export class PushWindow {
   }
 
   fail(error: unknown): void {
-    if (this.#error !== undefined) return;
+    const { failed } = this.#options;
+    if (failed === undefined || this.#error !== undefined) return;
     this.#error = { error };
-    this.#options.failed(error);
+    failed(error);
   }
 
   throwError(): void {
