@@ -1,6 +1,7 @@
 /** What users import from "varve". */
 
-export type { Consumer, ConsumerEvents, PartitionLag } from "./client/consumer.ts";
+export type { Consumer, PartitionLag } from "./client/consumer.ts";
+export type { ConsumerEvents } from "./client/consumer-events.ts";
 export type { ConsumerGroup, GroupDescription, GroupLag, GroupMemberDescription } from "./client/consumer-group.ts";
 export type { OnCorrupt, OutOfRange, SkippedEvent } from "./client/fetcher.ts";
 export { DEAD_LETTER_HEADERS } from "./client/group-handling.ts";

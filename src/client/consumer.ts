@@ -5,16 +5,17 @@
  * loop, by break or by throw, commits up to, not including, the record in hand, and puts that record back; `commit()` inside
  * the body includes it. How records are handed out is told in consumer-loop.ts; here is where it starts, moves and ends.
  */
-import { Emitter } from "../engine/emitter.ts";
 import type { Topic } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
 import { Assignment } from "./assignment.ts";
 import { CaughtUp } from "./caught-up.ts";
+import { type ConsumerEvents, ConsumerReports } from "./consumer-events.ts";
 import { ConsumerLoop, type Mark } from "./consumer-loop.ts";
 import type { Client, ClientContext } from "./context.ts";
-import type { Fetcher, FetchOptions, SkippedEvent } from "./fetcher.ts";
+import type { Fetcher, FetchOptions } from "./fetcher.ts";
 import { GroupCommits } from "./group-commits.ts";
 import { GroupPartitions } from "./group-partitions.ts";
+import { commitBatch, commitHandedOut, offsetsInHand } from "./handed-out.ts";
 import {
   type BatchesOptions,
   type CheckedConsumerOptions,
@@ -33,19 +34,6 @@ import { isByPartition, isOffset, type TopicPartition, type TopicPartitionOffset
 import { Subscription } from "./subscription.ts";
 import type { OffsetsInHand } from "./transaction.ts";
 
-export interface ConsumerEvents {
-  /** Partitions that this consumer reads from now on. */
-  assigned: TopicPartition[];
-  /** And those that it no longer reads. */
-  revoked: TopicPartition[];
-  /** A record is in hand for longer than `maxPollIntervalMs`. */
-  stalled: TopicPartitionOffset & { maxPollIntervalMs: number };
-  /** A position was out of range, and reading went on elsewhere. */
-  skipped: SkippedEvent;
-  /** A damaged range was passed over: see `from`, `to`, `file` and `position`. */
-  corrupt: VarveError;
-}
-
 export interface PartitionLag extends TopicPartition {
   /** How many offsets lie between the position and the end of what may be read. */
   lag: number;
@@ -61,7 +49,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   readonly label: string;
   readonly #context: ClientContext;
   readonly #options: CheckedConsumerOptions;
-  readonly #events: Emitter<ConsumerEvents>;
+  readonly #events: ConsumerReports;
   readonly #assignment: Assignment;
   readonly #commits: GroupCommits | undefined;
   readonly #pollWatch: PollWatch;
@@ -92,7 +80,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
         `the option ${name} of the consumer must be [{ topic, partition, offset }], as there may be several topics`,
       );
     }
-    this.#events = new Emitter((error) => engine.options.logger.error?.(`a listener of a consumer threw: ${error}`));
+    this.#events = new ConsumerReports(engine.options.logger);
     this.#commits = this.#joinable(checked);
     this.#pollWatch = new PollWatch(
       engine.clock,
@@ -221,33 +209,16 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     this.#checkNotClosing();
     const commits = this.#needCommits();
     await this.#started;
-    const handed = new Map(Array.from(this.#assignment.fetchers, (fetcher) => [fetcher, markOf(fetcher)]));
-    await commits.commit((fetcher) => handed.get(fetcher)?.position);
-    for (const [fetcher, mark] of handed) processUpTo(fetcher, mark);
+    await commitHandedOut(commits, this.#assignment.fetchers);
   }
 
   /** What `commit` would commit, for a transaction to do it. @internal */
   offsetsInHand(): OffsetsInHand {
     this.#checkNotClosing();
     const commits = this.#needCommits();
-    const { group, autoCommit } = this.#options;
-    if (autoCommit) {
-      const message = "commitOffsets: the consumer commits by itself; make it with autoCommit: false";
-      throw new VarveError("VARVE_INVALID_ARGUMENT", message);
-    }
-    const handed = Array.from(this.#assignment.fetchers, (fetcher) => ({ fetcher, mark: markOf(fetcher) }));
-    const entries = commits.entriesFor(handed.map(({ fetcher }) => fetcher));
-    return {
-      group: group!,
-      member: this.#source.member(),
-      entries,
-      committed: () => {
-        for (const { fetcher, mark } of handed) {
-          fetcher.committed = mark.position;
-          processUpTo(fetcher, mark);
-        }
-      },
-    };
+    if (!this.#options.autoCommit) return offsetsInHand(commits, this.#assignment.fetchers, this.#source.member());
+    const message = "commitOffsets: the consumer commits by itself; make it with autoCommit: false";
+    throw new VarveError("VARVE_INVALID_ARGUMENT", message);
   }
 
   // ---- events
@@ -385,24 +356,14 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       maxBatchBytes: Math.max(MAX_BATCH_BYTES, maxBytes),
       memory: (fetcher) => this.#loop.memoryFor(fetcher),
       fetched: (batches) => this.#loop.fetched(batches),
-      skipped: (event) => this.#skipped(event),
+      skipped: (event) => this.#events.skipped(event),
       corrupt: (error) => this.#events.emit("corrupt", error),
     };
   }
 
   async #commitBatch(fetcher: Fetcher, mark: Mark): Promise<void> {
     this.#checkNotClosing();
-    const commits = this.#needCommits();
-    if (fetcher.seeks !== mark.seeks) {
-      throw new VarveError("VARVE_INVALID_ARGUMENT", "the batch is from before a seek: it can no longer be committed", {
-        topic: fetcher.topic.name,
-        partition: fetcher.partition.index,
-      });
-    }
-    // A later batch is committed already: this one is included, and nothing may go backwards.
-    if (mark.position <= fetcher.committed && fetcher.committed <= fetcher.processed) return;
-    await commits.commit((candidate) => (candidate === fetcher ? mark.position : undefined));
-    processUpTo(fetcher, mark);
+    await commitBatch(this.#needCommits(), fetcher, mark);
   }
 
   // ---- the rest
@@ -429,20 +390,9 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     }
   }
 
-  #skipped(event: SkippedEvent): void {
-    const { topic, partition, from, to } = event;
-    this.#context.engine.options.logger.warn?.(`${topic}-${partition} has no offset ${from}: reading goes on at ${to}`);
-    this.#events.emit("skipped", event);
-  }
-
-  #stalled({ topic, partition, processed: offset }: Fetcher): void {
-    const { maxPollIntervalMs } = this.#options;
-    const { logger } = this.#context.engine.options;
-    logger.warn?.(
-      `${topic.name}-${partition.index}: offset ${offset} is in hand for more than ${maxPollIntervalMs} ms`,
-    );
+  #stalled(fetcher: Fetcher): void {
     this.#source.stalled();
-    this.#events.emit("stalled", { topic: topic.name, partition: partition.index, offset, maxPollIntervalMs });
+    this.#events.stalled(fetcher, this.#options.maxPollIntervalMs);
   }
 
   #needCommits(): GroupCommits {
@@ -463,12 +413,4 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
 function labelOf({ topics, group }: CheckedConsumerOptions): string {
   const names = topics.map((topic) => (typeof topic === "object" && "name" in topic ? topic.name : String(topic)));
   return `a consumer of ${names.join(", ")}${group === undefined ? "" : ` in the group ${group}`}`;
-}
-
-function markOf({ position, seeks }: Fetcher): Mark {
-  return { position, seeks };
-}
-
-function processUpTo(fetcher: Fetcher, { position, seeks }: Mark): void {
-  if (fetcher.seeks === seeks) fetcher.processed = Math.max(fetcher.processed, position);
 }

@@ -231,12 +231,12 @@ export class ProducerTransactions implements ProducerIdentity, TransactionHost {
 
   async #commitOffsets({ offsets }: Transaction): Promise<void> {
     const { transactionalId, coordinator, groups } = this.#options;
-    for (const { group, member, entries } of offsets) {
+    for (const { member, entries } of offsets) {
       if (entries.length === 0) continue;
+      const { groupId: group, memberId, generationId: generation, groupInstanceId } = member;
       this.#hasBegun = true;
       await this.#patiently(() => coordinator.addOffsets(transactionalId, this.#identity, group));
       this.#isOngoing = true;
-      const { memberId, generationId: generation, groupInstanceId } = member;
       const who = { memberId, generation, groupInstanceId };
       await groups.commitInTransaction(transactionalId, this.#identity, group, entries, who);
     }

@@ -9,8 +9,7 @@ import type { ProducerRecord, TopicReference } from "./producer-record.ts";
 
 /** How far a consumer has come: what a transaction commits for it. */
 export interface OffsetsInHand {
-  group: string;
-  /** As which member of the group, at the time. */
+  /** As which member of which group, at the time. */
   member: MemberOfGroup;
   entries: OffsetCommit[];
   /** They count now. */
