@@ -81,7 +81,10 @@ describe("a batch that is not the next", () => {
 
 it("what coordinators write is stored as it comes: two commits of one producer both count", async () => {
   const { files, engine } = await opened();
-  engine.topic("t").partition(0).append(batchOf(["a", "b"]));
+  engine
+    .topic("t")
+    .partition(0)
+    .append(batchOf(["a", "b"]));
   const producer = await engine.transactions.initProducerId("id", 60_000);
   for (const offset of [1, 2]) {
     await engine.transactions.addOffsets("id", producer, "group");
