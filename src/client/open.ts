@@ -41,6 +41,8 @@ export interface OpenOptions {
   transactionMaxTimeoutMs?: number;
   /** How long a transactional id that nobody uses is kept. 7 days by default. */
   transactionalIdExpirationMs?: number;
+  /** How long a silent producer is remembered by the partitions it wrote to, so that its retries are told. A day by default. */
+  producerIdExpirationMs?: number;
   /** Takes the directory over from an owner on another host, who must be gone: this host cannot see that. */
   takeover?: boolean;
   /** Where talk goes: `console` will do. Nothing is printed without it. */

@@ -40,6 +40,8 @@ export interface EngineOptions {
   transactionMaxTimeoutMs?: number;
   /** How long a transactional id that nobody uses is kept. */
   transactionalIdExpirationMs?: number;
+  /** How long a producer that is silent is remembered by the partitions it wrote to. */
+  producerIdExpirationMs?: number;
   /** The address that others find in the lock. */
   address?: string;
   /** "auto" when neither this nor VARVE_ENGINE says otherwise. */
@@ -88,6 +90,7 @@ export const ENGINE_OPTIONS: OptionTable<EngineOptions> = {
   transactionsTopicPartitions: integer(1, MAX_INTERNAL_PARTITIONS),
   transactionMaxTimeoutMs: integer(1, MAX_MS),
   transactionalIdExpirationMs: integer(1, Number.MAX_SAFE_INTEGER),
+  producerIdExpirationMs: integer(1, Number.MAX_SAFE_INTEGER),
   address: text(),
   engine: oneOf(...ENGINES),
   nativeBinding: matching<string | object>(
@@ -113,6 +116,7 @@ const DEFAULTS = {
   transactionsTopicPartitions: 1,
   transactionMaxTimeoutMs: 15 * MINUTE,
   transactionalIdExpirationMs: 7 * DAY,
+  producerIdExpirationMs: DAY,
 } as const;
 
 export function resolveEngineOptions(given: unknown): ResolvedEngineOptions {

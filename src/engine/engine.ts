@@ -74,7 +74,7 @@ export class Engine {
       warn: (message) => dir.warn(message),
     });
     if (dir.readOnly) return;
-    const { retentionCheckMs, checkpointMs } = dir.options;
+    const { retentionCheckMs, checkpointMs, producerIdExpirationMs } = dir.options;
     this.#housekeeper = new Housekeeper({
       clock: dir.clock,
       retentionCheckMs,
@@ -83,6 +83,7 @@ export class Engine {
       checkpoint: () => dir.checkpoint(),
       expireOffsets: () => this.coordinator.expireOffsets(),
       expireTransactionalIds: () => dir.transactions.expire(),
+      producerIdExpirationMs,
       warn: (message) => dir.warn(message),
     });
   }
@@ -177,12 +178,13 @@ export class Engine {
 
   stats(): EngineStats {
     const { topics, space, counters, corruptRanges } = this.#dir;
-    return statsOf(topics.values(), space, counters, corruptRanges);
+    return statsOf(topics.values(), space, counters, corruptRanges, this.transactions.activeCount);
   }
 
   health(): EngineHealth {
     const { topicSet, corruptRanges } = this.#dir;
-    return healthOf(topicSet.partitions(), corruptRanges, this.#housekeeper?.isRetentionSuspended ?? false);
+    const isSuspended = this.#housekeeper?.isRetentionSuspended ?? false;
+    return healthOf(topicSet.partitions(), corruptRanges, isSuspended, this.transactions.stuck);
   }
 
   // ---- work

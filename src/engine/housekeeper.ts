@@ -20,6 +20,8 @@ export interface HouseholdOptions {
   expireOffsets?: () => Promise<void>;
   /** Forgets transactional ids that are not used any more. */
   expireTransactionalIds?: () => void;
+  /** -1, also when not given: producers are never forgotten. */
+  producerIdExpirationMs?: number;
   /** Something failed that the next round may do better. */
   warn: (message: string) => void;
 }
@@ -30,6 +32,8 @@ const JUMP_MS = 3_600_000;
 const EXPIRE_OFFSETS_MS = 600_000;
 /** Kafka's transaction.remove.expired.transaction.cleanup.interval.ms. */
 const EXPIRE_TRANSACTIONAL_IDS_MS = 3_600_000;
+/** Kafka's producer.id.expiration.check.interval.ms. */
+const EXPIRE_PRODUCERS_MS = 600_000;
 /** Each takes the disk a while. */
 const SEGMENTS_PER_SLICE = 4;
 
@@ -50,6 +54,11 @@ export class Housekeeper {
     if (expireOffsets) this.#every("retention of offsets", EXPIRE_OFFSETS_MS, () => this.#expire(expireOffsets));
     if (expireIds)
       this.#every("retention of transactional ids", EXPIRE_TRANSACTIONAL_IDS_MS, () => this.#expire(expireIds));
+    const { producerIdExpirationMs: expirationMs = -1 } = options;
+    if (expirationMs >= 0)
+      this.#every("retention of producers", EXPIRE_PRODUCERS_MS, () =>
+        this.#expire(() => this.#expireProducers(expirationMs)),
+      );
   }
 
   /** Whether the wall clock has jumped, so that nothing is deleted for its age or size. */
@@ -90,6 +99,15 @@ export class Housekeeper {
 
   async #expire(expire: () => Promise<void> | void): Promise<void> {
     if (!this.isRetentionSuspended && this.#pauses === 0) await expire();
+  }
+
+  async #expireProducers(expirationMs: number): Promise<void> {
+    const pacer = new Pacer(this.#options.clock);
+    for (const partition of [...this.#options.partitions()]) {
+      if (this.#isStopped) return;
+      partition.expireProducers(expirationMs);
+      if (pacer.isDue) await pacer.rest();
+    }
   }
 
   async #retainOne(partition: Partition, pacer: Pacer): Promise<number> {

@@ -19,6 +19,8 @@ export interface EngineStats extends Counters {
   maxBytes: number | undefined;
   /** Batches, ranges of offsets, that were found damaged since the open. */
   corruptRanges: number;
+  /** Open, or decided and not complete. */
+  openTransactions: number;
   topics: Record<string, TopicStats>;
 }
 
@@ -26,6 +28,11 @@ export interface PartitionTrouble {
   topic: string;
   partition: number;
   error: VarveError;
+}
+
+export interface StuckTransaction {
+  transactionalId: string;
+  error: unknown;
 }
 
 export interface EngineHealth {
@@ -38,9 +45,17 @@ export interface EngineHealth {
   corruptRanges: number;
   /** The wall clock has jumped: nothing is deleted until the log is reopened. */
   isRetentionSuspended: boolean;
+  /** How they end is decided, but a partition does not take the marker: they are tried again every second. */
+  stuckTransactions: StuckTransaction[];
 }
 
-export function statsOf(topics: Iterable<Topic>, space: Space, counters: Counters, corruptRanges: number): EngineStats {
+export function statsOf(
+  topics: Iterable<Topic>,
+  space: Space,
+  counters: Counters,
+  corruptRanges: number,
+  openTransactions: number,
+): EngineStats {
   const stats: EngineStats = {
     ...counters,
     topicCount: 0,
@@ -49,6 +64,7 @@ export function statsOf(topics: Iterable<Topic>, space: Space, counters: Counter
     usedBytes: space.usedBytes,
     maxBytes: space.maxBytes,
     corruptRanges,
+    openTransactions,
     // A topic may be called __proto__.
     topics: Object.create(null),
   };
@@ -67,6 +83,7 @@ export function healthOf(
   partitions: Iterable<Partition>,
   corruptRanges: number,
   isRetentionSuspended: boolean,
+  stuckTransactions: StuckTransaction[],
 ): EngineHealth {
   const poisoned: PartitionTrouble[] = [];
   const failed: PartitionTrouble[] = [];
@@ -74,6 +91,7 @@ export function healthOf(
     if (poison) poisoned.push({ topic: topic.name, partition: index, error: poison });
     if (failure) failed.push({ topic: topic.name, partition: index, error: failure });
   }
-  const ok = poisoned.length === 0 && failed.length === 0 && corruptRanges === 0 && !isRetentionSuspended;
-  return { ok, poisoned, failed, corruptRanges, isRetentionSuspended };
+  const isTroubled = [poisoned, failed, stuckTransactions].some((list) => list.length > 0);
+  const ok = !isTroubled && corruptRanges === 0 && !isRetentionSuspended;
+  return { ok, poisoned, failed, corruptRanges, isRetentionSuspended, stuckTransactions };
 }

@@ -5,7 +5,7 @@
  * synchronous afterwards. What an acknowledgement means is decided here: at "process" an append has it as soon as it
  * returns, at "power" once a sync has passed its end; concurrent ones share that sync.
  */
-import { VarveError } from "../errors.ts";
+import type { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
@@ -20,6 +20,7 @@ import type { OpenTransaction } from "../storage/producer-state.ts";
 import type { SequenceVerdict } from "../storage/sequences.ts";
 import { offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
 import type { TopicConfig } from "./config.ts";
+import { closed, deleted, outOfRange, placeOf, readOnly } from "./partition-errors.ts";
 import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
 import type { Space } from "./space.ts";
@@ -230,10 +231,8 @@ export class Partition {
   async deleteRecordsBefore(offset: number): Promise<number> {
     const log = this.#writable();
     const last = this.highWatermark;
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset > last) {
-      const message = `${this.topic.name}-${this.index}: records can be deleted before an offset up to ${last}, not before ${offset}`;
-      throw new VarveError("VARVE_OFFSET_OUT_OF_RANGE", message, { ...this.#where(), offset });
-    }
+    const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset <= last;
+    if (!isInside) throw outOfRange(this, offset, last);
     if (offset > log.startOffset) {
       await this.#moveStart(log, offset);
       log.deleteRecordsBefore(offset);
@@ -259,6 +258,11 @@ export class Partition {
     }
     if (count > 0) this.#changed(log);
     return count;
+  }
+
+  /** Forgets producers that have been silent for that long. */
+  expireProducers(expirationMs: number): void {
+    if (!this.#isClosed && !this.poisoned) this.#log?.expireProducers(expirationMs);
   }
 
   /** The topic's configuration has changed. */
@@ -385,7 +389,7 @@ export class Partition {
     const { startOffset, recoveryPoint = 0, folder } = this.#place;
     if (recoveryPoint <= startOffset || this.#host.readOnly) return startOffset;
     if (sizeInFolder(this.#host.files, folder).segments > 0) return startOffset;
-    const lost = { ...this.#where(), from: startOffset, to: recoveryPoint, file: folder, position: 0 };
+    const lost = { ...placeOf(this), from: startOffset, to: recoveryPoint, file: folder, position: 0 };
     this.#host.report({ kind: "corrupt", ...lost, reason: "every segment is missing" });
     return recoveryPoint;
   }
@@ -428,10 +432,7 @@ export class Partition {
   }
 
   #writable(): Log {
-    if (this.#host.readOnly) {
-      const message = `${this.topic.name}-${this.index}: the log was opened read-only`;
-      throw new VarveError("VARVE_READ_ONLY", message, this.#where());
-    }
+    if (this.#host.readOnly) throw readOnly(this);
     return this.#opened();
   }
 
@@ -443,14 +444,8 @@ export class Partition {
   }
 
   #check(): void {
-    if (this.topic.isDeleted) {
-      throw new VarveError("VARVE_UNKNOWN_TOPIC", `the topic ${this.topic.name} has been deleted`, this.#where());
-    }
-    if (this.#isClosed) throw new VarveError("VARVE_CLOSED", "the log is closed", this.#where());
-  }
-
-  #where(): { topic: string; partition: number } {
-    return { topic: this.topic.name, partition: this.index };
+    if (this.topic.isDeleted) throw deleted(this);
+    if (this.#isClosed) throw closed(this);
   }
 }
 

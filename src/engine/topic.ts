@@ -21,6 +21,8 @@ export interface PartitionDescription {
   leaderEpoch: number;
   sizeInBytes: number;
   segmentCount: number;
+  /** How many have begun here, and have no marker yet: readers of committed records stop at the first of them. */
+  openTransactions: number;
 }
 
 export interface TopicDescription {
@@ -130,7 +132,7 @@ export class Topic implements TopicOfPartition {
 
 export function describePartition(partition: Partition): PartitionDescription {
   const { index, startOffset, endOffset, highWatermark, lastStableOffset } = partition;
-  const { durableOffset, leaderEpoch, sizeInBytes, segmentCount } = partition;
+  const { durableOffset, leaderEpoch, sizeInBytes, segmentCount, openTransactions } = partition;
   return {
     partition: index,
     startOffset,
@@ -141,5 +143,6 @@ export function describePartition(partition: Partition): PartitionDescription {
     leaderEpoch,
     sizeInBytes,
     segmentCount,
+    openTransactions: openTransactions.length,
   };
 }

@@ -1,6 +1,7 @@
 /** Messages that stand behind their own version (int16), as the keys and values of Kafka's internal topics do. */
 import { VarveError } from "../errors.ts";
-import { int16, type ReadOptions, read, type Type, write } from "./schema.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { int16, type ReadOptions, read, type Type } from "./schema.ts";
 
 const VERSION_BYTES = 2;
 
@@ -26,9 +27,8 @@ export function readVersioned<T, I>(
 }
 
 export function writeVersioned<T, I>(type: Type<T, I>, value: I, version: number): Uint8Array {
-  const message = write(type, value, version);
-  const bytes = new Uint8Array(VERSION_BYTES + message.length);
-  bytes.set(write(int16, version));
-  bytes.set(message, VERSION_BYTES);
-  return bytes;
+  const to = new MessageWriter(version);
+  to.int16(version);
+  type.write(to, value);
+  return to.written();
 }

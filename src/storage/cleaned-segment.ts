@@ -5,7 +5,7 @@
 import { type Batch, HEADER_BYTES, MAX_TIMESTAMP } from "../format/batch.ts";
 import { filteredRoom, writeEmpty, writeFiltered } from "../format/filtered-batch.ts";
 import { readInt64 } from "../format/integers.ts";
-import * as transactionIndex from "../format/transaction-index.ts";
+import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { LogState } from "./log-state.ts";
 import type { RecordRetention } from "./record-retention.ts";
 import { Segment } from "./segment.ts";
@@ -58,7 +58,7 @@ export class CleanedSegment {
   }
 
   /** Its files are on the disk afterwards, though not yet their names. */
-  async finish(aborted: readonly transactionIndex.AbortedTransaction[]): Promise<void> {
+  async finish(aborted: readonly AbortedTransaction[]): Promise<void> {
     const { segment } = this;
     this.#flush();
     segment.log.size();
@@ -66,9 +66,9 @@ export class CleanedSegment {
     segment.isIndexed = true;
     segment.isTimeKnown = true;
     segment.writeIndexes();
+    segment.transactionIndex.replace(aborted);
     await segment.log.sync();
     await segment.syncIndexes();
-    if (aborted.length > 0) await this.#writeAborted(aborted);
   }
 
   /** Nothing of it stays. */
@@ -96,17 +96,5 @@ export class CleanedSegment {
     if (this.#buffered > 0) this.segment.log.write(this.#buffer, 0, this.#buffered, this.#flushed);
     this.#flushed += this.#buffered;
     this.#buffered = 0;
-  }
-
-  async #writeAborted(aborted: readonly transactionIndex.AbortedTransaction[]): Promise<void> {
-    const bytes = new Uint8Array(aborted.length * transactionIndex.ENTRY_BYTES);
-    for (const [index, entry] of aborted.entries()) transactionIndex.writeEntry(bytes, index, entry);
-    const file = this.#state.files.open(this.segment.pathOf("txnindex"), "create");
-    try {
-      file.write(bytes, 0, bytes.length, 0);
-      await file.sync();
-    } finally {
-      file.close();
-    }
   }
 }

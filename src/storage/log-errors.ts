@@ -1,5 +1,6 @@
 /** Why a log refuses a call, in words that name the partition. */
 import { VarveError } from "../errors.ts";
+import type { Batch } from "../format/batch.ts";
 import type { LogState } from "./log-state.ts";
 
 export function closed(state: LogState): VarveError {
@@ -22,7 +23,7 @@ export function outOfRange(state: LogState, offset: number): VarveError {
 }
 
 /** A marker of an epoch that is over. */
-export function fenced(state: LogState, producerId: number, producerEpoch: number, known: number): VarveError {
+export function fenced(state: LogState, { producerId, producerEpoch }: Batch, known: number): VarveError {
   const message = `${nameOf(state)}: epoch ${producerEpoch} of producer ${producerId} is over: ${known} is known here`;
   return new VarveError("VARVE_FENCED", message, placeOf(state));
 }

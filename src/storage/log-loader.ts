@@ -18,7 +18,7 @@ import { ensureIndexes, ensureTimes, writeIfPossible } from "./segment-index.ts"
 import { Segments } from "./segments.ts";
 import { dropSegment, keepAside } from "./set-aside.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
-import { replay } from "./transactions.ts";
+import { mendTransactionIndexes, replay } from "./transactions.ts";
 
 export interface LogOptions {
   files: Files;
@@ -87,6 +87,7 @@ class Loader {
   #scannedBytes = 0;
   #truncatedBytes = 0;
   #hasProducers = false;
+  readonly #walked: Segment[] = [];
   #hasNewSegment = false;
   /** Where the end is missing: a snapshot from behind knows of markers that the log does not have. */
   #cutAt = Number.POSITIVE_INFINITY;
@@ -124,6 +125,7 @@ class Loader {
     // What was compacted is not there any more, as far as one can tell: everything counts as new.
     if (state.cleanedOffset > state.endOffset) state.cleanedOffset = state.startOffset;
     await this.#loadProducers();
+    if (!state.readOnly) await mendTransactionIndexes(state, this.#walked, this.#pacer);
     if (this.#hasNewSegment && !isNew) await state.files.syncFolder(state.folder);
     await this.#settleEpochs(isNew);
     if (isNew) await syncNewFolder(state);
@@ -208,6 +210,7 @@ class Loader {
     const state = this.#state;
     const { size } = segment;
     const structure = structureIn(state, segment, segment.baseOffset);
+    this.#walked.push(segment);
     segment.forget();
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
@@ -217,6 +220,7 @@ class Loader {
         continue;
       }
       this.#hasProducers ||= scanned.producerId >= 0;
+      segment.transactionIndex.isStale ||= scanned.isControl;
       this.#epochsAreOff ||= scanned.leaderEpoch !== state.epochs.at(scanned.baseOffset);
       const { position, sizeInBytes, lastOffset, maxTimestamp } = scanned;
       segment.note(position, sizeInBytes, lastOffset, maxTimestamp, state.config.indexIntervalBytes);

@@ -96,6 +96,7 @@ export class LogSync {
       for (const segment of [...(this.#taken?.segments ?? []), ...work.segments]) {
         if (segment.isClosed) continue;
         segment.log.syncNow();
+        if (this.#isSealed(segment)) segment.transactionIndex.syncNow();
         this.#release(segment);
       }
       if (work.isFolderDirty || this.#taken?.isFolderDirty) files.syncFolderNow(folder);

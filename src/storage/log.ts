@@ -18,19 +18,14 @@ import { type LogOptions, loadLog } from "./log-loader.ts";
 import { LogReader } from "./log-reader.ts";
 import { hasGaps, type LogConfig, type LogState } from "./log-state.ts";
 import { LogSync } from "./log-sync.ts";
+import { ProducerExpiry } from "./producer-expiry.ts";
 import type { OpenTransaction } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
 import { addSegment, beginSegment, cutSegment, deleteSegment, isRollDue, rollSegment, sealSegment } from "./roll.ts";
 import type { Segment } from "./segment.ts";
 import type { SequenceVerdict } from "./sequences.ts";
-import {
-  listSnapshots,
-  nearestSnapshot,
-  removeSnapshot,
-  removeStraySnapshots,
-  writeSnapshot,
-} from "./snapshot-files.ts";
-import { AbortedTransactions, replay } from "./transactions.ts";
+import { listSnapshots, removeSnapshot, removeStraySnapshots, writeSnapshot } from "./snapshot-files.ts";
+import { AbortedTransactions, rebuildTransactionIndex, reloadProducers } from "./transactions.ts";
 
 export type { LogOptions } from "./log-loader.ts";
 export type { LastClose, LogConfig, LogEvent } from "./log-state.ts";
@@ -41,6 +36,7 @@ export class Log {
   readonly #sync: LogSync;
   readonly #aborted: AbortedTransactions;
   readonly #compaction: Compaction;
+  readonly #expiry = new ProducerExpiry();
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** The last close has left the folder as the next one must. */
@@ -62,6 +58,7 @@ export class Log {
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
     this.#compaction = new Compaction(state, this.#sync, () => this.#forgetPlaces());
+    state.producers.restartWatch();
     if (!state.readOnly && !isClean) {
       for (const segment of state.segments.from(durableOffset - 1)) this.#sync.touch(segment);
       if (durableOffset < state.endOffset) this.#sync.touchFolder();
@@ -131,9 +128,9 @@ export class Log {
   /** The end of a transaction: refused when its producer is known with a newer epoch. No limit of size holds for it. */
   appendMarker(batch: SealedBatch): number {
     this.#checkWritable();
-    const { producerId, producerEpoch } = new Batch(batch.bytes, batch.start);
-    const known = this.#state.producers.epochOf(producerId) ?? producerEpoch;
-    if (producerEpoch < known) throw fenced(this.#state, producerId, producerEpoch, known);
+    const marker = new Batch(batch.bytes, batch.start);
+    const known = this.#state.producers.epochOf(marker.producerId) ?? marker.producerEpoch;
+    if (marker.producerEpoch < known) throw fenced(this.#state, marker, known);
     return this.#append(batch);
   }
 
@@ -250,7 +247,8 @@ export class Log {
       this.#forget();
     }
     this.#saveEpoch();
-    this.#reloadProducers();
+    reloadProducers(this.#state);
+    rebuildTransactionIndex(state, last);
     // No segment with gaps is ever the active one.
     if (mayHaveGaps) this.roll();
     return state.endOffset;
@@ -278,7 +276,7 @@ export class Log {
       this.#forget();
     }
     if (isBack) this.#saveEpoch();
-    this.#reloadProducers();
+    reloadProducers(this.#state);
   }
 
   /** Raises the log start to `offset` and deletes the segments that lie wholly before it. Returns the new start. */
@@ -324,6 +322,12 @@ export class Log {
     const compacted = await this.#compaction.start(settings);
     this.#checkOpen();
     return compacted;
+  }
+
+  /** See ProducerExpiry. */
+  expireProducers(expirationMs: number): number {
+    this.#checkWritable();
+    return this.#expiry.pass(this.#state, expirationMs);
   }
 
   /**
@@ -407,14 +411,6 @@ export class Log {
     this.#isEpochUnsaved = false;
   }
 
-  #reloadProducers(): void {
-    const state = this.#state;
-    for (const at of listSnapshots(state.files, state.folder)) if (at > state.endOffset) removeSnapshot(state, at);
-    const { producers, offset } = nearestSnapshot(state, state.endOffset);
-    for (const _ of replay(state, producers, offset, state.endOffset));
-    state.producers = producers;
-  }
-
   #forgetPlaces(): void {
     this.#reader.forget();
     this.#aborted.forget();
@@ -448,8 +444,6 @@ export class Log {
   #checkWritable(): void {
     this.#checkOpen();
     if (this.poisoned) throw this.poisoned;
-    if (this.#state.readOnly) {
-      throw readOnly(this.#state);
-    }
+    if (this.#state.readOnly) throw readOnly(this.#state);
   }
 }

@@ -66,6 +66,9 @@ export class ProducerState {
   /** Producers with an open transaction → where that began. Transactions begin in the order of the log, so the first is the earliest. */
   readonly #open = new Map<number, number>();
 
+  /** Who has written since the last `restartWatch`. */
+  readonly #written = new Set<number>();
+
   static fromSnapshot(bytes: Uint8Array): ProducerState {
     const state = new ProducerState();
     const entries = readProducerSnapshot(bytes);
@@ -110,11 +113,6 @@ export class ProducerState {
     });
   }
 
-  /** Whether the producer has a transaction open here. */
-  isOpen(producerId: number): boolean {
-    return this.#open.has(producerId);
-  }
-
   get openProducers(): readonly number[] {
     return [...this.#open.keys()];
   }
@@ -128,6 +126,21 @@ export class ProducerState {
     return this.#producers.get(producerId);
   }
 
+  /** Whether the producer has written since the last `restartWatch`. */
+  hasWritten(producerId: number): boolean {
+    return this.#written.has(producerId);
+  }
+
+  restartWatch(): void {
+    this.#written.clear();
+  }
+
+  forget(producerId: number): void {
+    this.#producers.delete(producerId);
+    this.#recent.delete(producerId);
+    this.#open.delete(producerId);
+  }
+
   /** Whether a batch that came from a producer may be appended. */
   judge(batch: Batch): SequenceVerdict {
     const { producerId } = batch;
@@ -138,6 +151,7 @@ export class ProducerState {
   update(batch: Batch): CompletedTransaction | undefined {
     const { producerId } = batch;
     if (producerId === NO_PRODUCER_ID) return undefined;
+    this.#written.add(producerId);
     if (batch.isControl) return this.#end(batch);
     const { producerEpoch: epoch, baseOffset, lastOffset, lastSequence, maxTimestamp: timestamp } = batch;
     let entry = this.#producers.get(producerId);

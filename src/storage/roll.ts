@@ -6,6 +6,7 @@ import { isDamage, scanBatches } from "./scan.ts";
 import { MAX_SEGMENT_BYTES, Segment } from "./segment.ts";
 import { ensureTimes, rebuildIndexes } from "./segment-index.ts";
 import { removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
+import { rebuildTransactionIndex } from "./transactions.ts";
 
 /**
  * Seals the active segment and begins the next one. When a step fails the active one stays active, and the next append
@@ -45,6 +46,7 @@ export function sealSegment(state: LogState, segment: Segment): void {
   for (const _ of ensureTimes(state, segment));
   segment.seal();
   segment.writeIndexes();
+  if (segment.transactionIndex.isStale) rebuildTransactionIndex(state, segment);
 }
 
 /** Where its file cannot be made, the first append does. */

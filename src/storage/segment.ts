@@ -20,6 +20,7 @@ import { type Chunk, type ChunkMemory, readChunk, sizeOfBatchAt } from "./chunk.
 import type { File, Files } from "./files.ts";
 import { IndexFile } from "./index-file.ts";
 import { join, SEGMENT_FILES, type SegmentFileKind, segmentFile, withState } from "./paths.ts";
+import { TransactionIndexFile } from "./transaction-index-file.ts";
 
 /** Positions and relative offsets in the indexes have 31 bits. */
 export const MAX_SEGMENT_BYTES = 0x7fffffff;
@@ -47,6 +48,7 @@ export class Segment {
   isTimeKnown = false;
   readonly offsetIndex: IndexFile;
   readonly timeIndex: IndexFile;
+  readonly transactionIndex: TransactionIndexFile;
   readonly #files: Files;
   readonly #folder: string;
   readonly #writable: boolean;
@@ -71,6 +73,7 @@ export class Segment {
     if (state === "cleaned") this.#isDense = true;
     this.offsetIndex = new IndexFile(files, this.pathOf("index"), offsetIndex.ENTRY_BYTES);
     this.timeIndex = new IndexFile(files, this.pathOf("timeindex"), timeIndex.ENTRY_BYTES);
+    this.transactionIndex = new TransactionIndexFile(files, this.pathOf("txnindex"));
   }
 
   /** Of the `.log`. */
@@ -258,6 +261,7 @@ export class Segment {
   async syncIndexes(): Promise<void> {
     await this.offsetIndex.sync();
     await this.timeIndex.sync();
+    await this.transactionIndex.sync();
   }
 
   /** A sealed segment whose index files are written needs its entries in memory no longer: a large log has many. */
@@ -265,6 +269,7 @@ export class Segment {
     this.isIndexed = false;
     this.offsetIndex.release();
     this.timeIndex.release();
+    this.transactionIndex.close();
   }
 
   /** For good. */
@@ -286,6 +291,7 @@ export class Segment {
     this.#state = state;
     this.offsetIndex.path = this.pathOf("index");
     this.timeIndex.path = this.pathOf("timeindex");
+    this.transactionIndex.path = this.pathOf("txnindex");
   }
 
   /** Removes its files. The `.log` goes first: what is left of the others after a crash is nothing without it. */
@@ -310,6 +316,7 @@ export class Segment {
     } finally {
       this.offsetIndex.close();
       this.timeIndex.close();
+      this.transactionIndex.close();
     }
   }
 

@@ -8,13 +8,15 @@
  * damaged-marker.ts. Of other damage that is more than one batch of data nobody knows what it ended: every transaction that
  * was open there is left out.
  */
+import { VarveError } from "../errors.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import { readDamaged } from "./damaged-marker.ts";
 import { type LogState, structureIn } from "./log-state.ts";
+import type { Pacer } from "./pacer.ts";
 import type { CompletedTransaction, ProducerState } from "./producer-state.ts";
 import { type Damage, isDamage, scanBatches } from "./scan.ts";
 import type { Segment } from "./segment.ts";
-import { nearestSnapshot } from "./snapshot-files.ts";
+import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
 
 /** What a walk over a segment tells. */
 interface Gathered {
@@ -45,7 +47,9 @@ export class AbortedTransactions {
 
   /** A marker was appended. */
   note(segment: Segment, completed: CompletedTransaction): void {
-    if (completed.isAborted) this.#bySegment?.get(segment)?.aborted.push(completed);
+    if (!completed.isAborted) return;
+    segment.transactionIndex.append(completed, segment.baseOffset);
+    this.#bySegment?.get(segment)?.aborted.push(completed);
   }
 
   forget(): void {
@@ -57,22 +61,71 @@ export class AbortedTransactions {
     const isActive = segment === this.#state.segments.active;
     let gathered = this.#bySegment.get(segment);
     if (gathered === undefined || (gathered.openFrom === undefined && !isActive)) {
-      gathered = this.#gather(segment);
+      gathered = gatherNow(this.#state, segment);
       if (isActive) gathered.openFrom = undefined;
       this.#bySegment.set(segment, gathered);
     }
     return gathered;
   }
+}
 
-  #gather(segment: Segment): Gathered {
-    const aborted: AbortedTransaction[] = [];
-    const { producers, offset } = nearestSnapshot(this.#state, segment.baseOffset);
-    const end = this.#state.segments.after(segment)?.baseOffset ?? this.#state.endOffset;
-    for (const completed of replay(this.#state, producers, offset, end)) {
-      if (completed?.isAborted && completed.lastOffset >= segment.baseOffset) aborted.push(completed);
-    }
-    return { aborted, openFrom: producers.firstUnstableOffset ?? Number.POSITIVE_INFINITY };
+/** Yields after each batch, so that the caller can pause. */
+function* gather(state: LogState, segment: Segment): Generator<void, Gathered> {
+  const aborted: AbortedTransaction[] = [];
+  const { producers, offset } = nearestSnapshot(state, segment.baseOffset);
+  const end = state.segments.after(segment)?.baseOffset ?? state.endOffset;
+  for (const completed of replay(state, producers, offset, end)) {
+    if (completed?.isAborted && completed.lastOffset >= segment.baseOffset) aborted.push(completed);
+    yield;
   }
+  return { aborted, openFrom: producers.firstUnstableOffset ?? Number.POSITIVE_INFINITY };
+}
+
+function gatherNow(state: LogState, segment: Segment): Gathered {
+  const gathering = gather(state, segment);
+  for (;;) {
+    const step = gathering.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Makes the `.txnindex` of a segment anew. */
+export function rebuildTransactionIndex(state: LogState, segment: Segment): void {
+  replaceIfPossible(segment, gatherNow(state, segment));
+}
+
+/** The same for segments that were walked: one whose end was cut may have entries of what is gone. */
+export async function mendTransactionIndexes(state: LogState, walked: readonly Segment[], pacer: Pacer): Promise<void> {
+  for (const segment of walked) {
+    if (segment.isClosed || !(segment.transactionIndex.isStale || segment.transactionIndex.isThere)) continue;
+    const gathering = gather(state, segment);
+    for (;;) {
+      const step = gathering.next();
+      if (step.done) {
+        replaceIfPossible(segment, step.value);
+        break;
+      }
+      if (pacer.isDue) await pacer.rest();
+    }
+  }
+}
+
+/** A disk that refuses leaves it stale, and nothing else wrong. */
+function replaceIfPossible(segment: Segment, { aborted }: Gathered): void {
+  try {
+    segment.transactionIndex.replace(aborted);
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+  }
+}
+
+/** The producers as of the end of the log, which has moved back. */
+export function reloadProducers(state: LogState): void {
+  const { files, folder, endOffset } = state;
+  for (const offset of listSnapshots(files, folder)) if (offset > endOffset) removeSnapshot(state, offset);
+  const { producers, offset } = nearestSnapshot(state, endOffset);
+  for (const _ of replay(state, producers, offset, endOffset));
+  state.producers = producers;
 }
 
 /**

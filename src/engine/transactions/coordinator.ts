@@ -105,7 +105,8 @@ export class TransactionCoordinator {
     const transaction = await this.#findOrCreate(transactionalId);
     let expected = known;
     for (;;) {
-      await transaction.settled();
+      // Of several that wait, the first that goes on may have begun again.
+      while (transaction.pending !== undefined) await transaction.settled();
       this.#checkWritable();
       const answer = expected && checkKnown(transaction, expected);
       if (answer === "again") return identityOf(transaction);

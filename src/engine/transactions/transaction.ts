@@ -114,9 +114,9 @@ export class Transaction implements TransactionSnapshot {
     for (const waiter of waiters) waiter();
   }
 
-  /** Resolves when nothing is being written. */
-  async settled(): Promise<void> {
-    while (this.pending !== undefined) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  /** Resolves when what is being written is. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /** Throws VARVE_FENCED unless it is that one that has the id now. */
