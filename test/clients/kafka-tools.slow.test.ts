@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { Engine } from "../../src/engine/engine.ts";
 import { type Listener, listen } from "../../src/wire/listener.ts";
 import { runKafka } from "../oracle/kafka-tools.ts";
-import { base64, recordsOf, storedBatches, textOf } from "./records.ts";
+import { append, base64, numbered, recordsOf, storedBatches, textOf } from "./records.ts";
 
 let engine: Engine;
 let listener: Listener;
@@ -105,6 +105,44 @@ it("producer-perf-test and consumer-perf-test", async () => {
   expect(produced.stdout).toMatch(/20000 records sent/);
   const consumed = await tool("ConsumerPerformance", ["--topic", "t", "--messages", "20000"]);
   expect(Number(consumed.trim().split("\n").at(-1)!.split(", ")[4])).toBe(20_000);
+});
+
+it("kafka-transactions lists, describes, and finds none that hangs", async () => {
+  await engine.createTopic("t");
+  const producer = await engine.transactions.initProducerId("tx", 60_000);
+  await engine.transactions.addPartitions("tx", producer, [{ topic: "t", partition: 0 }]);
+  const { producerId, producerEpoch } = producer;
+  await append(engine, "t", numbered(0, 3, 1), { ...producer, baseSequence: 0, isTransactional: true });
+  const told = async (...args: string[]) => {
+    const [head, ...rows] = (await tool("TransactionsCommand", args)).trim().split("\n");
+    const names = head.split(/\s+/);
+    return rows.map((row) =>
+      Object.fromEntries(
+        row
+          .trim()
+          .split(/\s+/)
+          .map((cell, i) => [names[i], cell]),
+      ),
+    );
+  };
+  const [listed] = await told("list");
+  expect(listed).toEqual({
+    TransactionalId: "tx",
+    Coordinator: "1",
+    ProducerId: `${producerId}`,
+    TransactionState: "Ongoing",
+  });
+  const [described] = await told("describe", "--transactional-id", "tx");
+  expect(described).toMatchObject({
+    ProducerEpoch: `${producerEpoch}`,
+    TransactionState: "Ongoing",
+    TopicPartitions: "t-0",
+  });
+  const [writer] = await told("describe-producers", "--topic", "t", "--partition", "0");
+  expect(writer).toMatchObject({ ProducerId: `${producerId}`, LastSequence: "2", CurrentTransactionStartOffset: "0" });
+  expect(await told("find-hanging", "--broker-id", "1")).toEqual([]);
+  await engine.transactions.end("tx", producer, "abort");
+  expect((await told("list"))[0].TransactionState).toBe("CompleteAbort");
 });
 
 it("broker-api-versions", async () => {
