@@ -12,7 +12,7 @@ import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
 import { deleteSegment } from "./roll.ts";
-import { type Damage, isDamage, scanBatches } from "./scan.ts";
+import { type Damage, isDamage, scanBatches, walkBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { ensureIndexes, ensureTimes, writeIfPossible } from "./segment-index.ts";
 import { Segments } from "./segments.ts";
@@ -214,7 +214,7 @@ class Loader {
     segment.forget();
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
-    for (const scanned of scanBatches(segment.log, 0, size, structure)) {
+    for (const scanned of walkBatches(segment.log, size, structure)) {
       if (isDamage(scanned)) {
         if (this.#meetDamage(segment, scanned, size)) return true;
         continue;
@@ -349,7 +349,7 @@ class Loader {
     for (const segment of state.segments.all) {
       if (segment.size === 0) continue;
       const structure = structureIn(state, segment, segment.baseOffset, unknown);
-      for (const batch of scanBatches(segment.log, 0, segment.size, structure)) {
+      for (const batch of walkBatches(segment.log, segment.size, structure)) {
         if (!isDamage(batch)) epochs.assign(batch.leaderEpoch, batch.baseOffset);
         if (this.#pacer.isDue) await this.#pacer.rest();
       }

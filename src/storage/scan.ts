@@ -8,7 +8,15 @@
  */
 import { BATCH_LENGTH, type Batch, HEADER_BYTES, LOG_OVERHEAD, MAGIC } from "../format/batch.ts";
 import { readInt32, readInt64 } from "../format/integers.ts";
-import { CHUNK_BYTES, type Chunk, readBatchAt, readChunk } from "./chunk.ts";
+import {
+  CHUNK_BYTES,
+  type Chunk,
+  type ChunkMemory,
+  FRESH_MEMORY,
+  readBatchAt,
+  readChunk,
+  WalkMemory,
+} from "./chunk.ts";
 import type { File } from "./files.ts";
 import type { Structure } from "./structure.ts";
 
@@ -46,9 +54,10 @@ export function* scanBatches(
   end: number,
   structure: Structure,
   chunkBytes = CHUNK_BYTES,
+  memory: ChunkMemory = FRESH_MEMORY,
 ): Generator<Scanned> {
   while (position < end) {
-    const chunk = readChunk(file, position, end, chunkBytes);
+    const chunk = readChunk(file, position, end, chunkBytes, memory);
     position = chunk.next;
     let damage: Damage | undefined;
     for (let i = 0; i < chunk.batches.length && damage === undefined; i++) {
@@ -71,6 +80,11 @@ export function* scanBatches(
     position = damage.resume.position;
     structure.skipTo(damage.resume.offset);
   }
+}
+
+/** The same for who keeps no batch beyond the next one: recovery, and what else walks a whole segment. */
+export function walkBatches(file: File, end: number, structure: Structure): Generator<Scanned> {
+  return scanBatches(file, 0, end, structure, CHUNK_BYTES, new WalkMemory());
 }
 
 /** Why the batch at index `i` of a chunk does not belong where it stands. Where the chunk ends its witness is in the next one. */

@@ -9,7 +9,7 @@
 import { VarveError } from "../errors.ts";
 import { readChunk } from "./chunk.ts";
 import { type LogState, structureIn } from "./log-state.ts";
-import { isDamage, scanBatches } from "./scan.ts";
+import { isDamage, walkBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 
 /** The offset index of the segment is in memory and complete after this. */
@@ -35,7 +35,7 @@ export function rebuildIndexes(state: LogState, segment: Segment): void {
   const structure = structureIn(state, segment, segment.baseOffset);
   segment.forget();
   try {
-    for (const batch of scanBatches(segment.log, 0, size, structure)) {
+    for (const batch of walkBatches(segment.log, size, structure)) {
       if (!isDamage(batch))
         segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxTimestamp, interval);
     }

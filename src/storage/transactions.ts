@@ -14,7 +14,7 @@ import { readDamaged } from "./damaged-marker.ts";
 import { type LogState, structureIn } from "./log-state.ts";
 import type { Pacer } from "./pacer.ts";
 import type { CompletedTransaction, ProducerState } from "./producer-state.ts";
-import { type Damage, isDamage, scanBatches } from "./scan.ts";
+import { type Damage, isDamage, walkBatches } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
 
@@ -141,7 +141,7 @@ export function* replay(
   for (const segment of state.segments.from(from)) {
     if (segment.baseOffset >= to) return;
     const structure = structureIn(state, segment, segment.baseOffset);
-    for (const scanned of scanBatches(segment.log, 0, segment.size, structure)) {
+    for (const scanned of walkBatches(segment.log, segment.size, structure)) {
       if (isDamage(scanned)) {
         if (scanned.from >= from) yield* settle(segment, scanned, producers);
       } else if (scanned.baseOffset >= to) {
