@@ -44,6 +44,8 @@ export const TARGETS: readonly Target[] = [
   { question: "grow", of: "varve random big", over: "varve random small", must: 0.85, aim: 1 },
   { question: "grow", of: "varve resident", must: 150, aim: 100, less: true },
   { question: "retain", of: "varve delay p99.9", must: 15, aim: 5, less: true },
+  { question: "start", of: "varve", must: 300, aim: 150, less: true },
+  { question: "start", of: "varve resident", must: 100, aim: 60, less: true },
   { question: "wire", of: "varve produce 100 B", over: "kafka produce 100 B", must: 0.9, aim: 1.5 },
   { question: "wire", of: "varve produce 1 KiB", over: "kafka produce 1 KiB", must: 0.9, aim: 1.5 },
   { question: "wire", of: "varve consume 100 B", over: "kafka consume 100 B", must: 0.9, aim: 1.5 },
