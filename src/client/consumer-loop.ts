@@ -194,7 +194,8 @@ export class ConsumerLoop<V, K extends string | Uint8Array> {
         const fetcher = this.#parts.assignment.next();
         this.#parts.caughtUp.check();
         if (fetcher !== undefined) {
-          const value = await this.#handOut(fetcher, take);
+          const handed = this.#handOut(fetcher, take);
+          const value = handed instanceof Promise ? await handed : handed;
           if (value !== undefined) return { done: false, value };
         } else if (this.#parts.assignment.isFinished) {
           break;

@@ -2,7 +2,8 @@
  * Keeps the process alive while somebody waits for the log: a consumer for its next record, a send for the end of its
  * linger. The log's own timers don't: without this an application that only consumes would end at its first wait.
  *
- * One timer for all who wait, and only while there are any.
+ * One timer for all who wait, which counts only while there are any. It stays when nobody waits: a consumer waits and is woken
+ * with every append, and to make a timer takes longer than the append.
  */
 
 let holders = 0;
@@ -12,11 +13,12 @@ let handle: NodeJS.Timeout | undefined;
 const MAX_DELAY_MS = 0x7fffffff;
 
 export function holdProcess(): void {
-  if (holders++ === 0) handle = setInterval(() => {}, MAX_DELAY_MS);
+  if (holders++ > 0) return;
+  handle ??= setInterval(() => {}, MAX_DELAY_MS);
+  handle.ref();
 }
 
 export function releaseProcess(): void {
   if (--holders > 0) return;
-  clearInterval(handle);
-  handle = undefined;
+  handle?.unref();
 }

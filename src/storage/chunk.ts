@@ -22,8 +22,16 @@ export interface ChunkMemory {
   take(byteLength: number): Uint8Array;
 }
 
-/** Memory of its own for every chunk, so that a record stays valid as long as somebody holds it. */
-export const FRESH_MEMORY: ChunkMemory = { take: (byteLength) => Buffer.allocUnsafeSlow(byteLength) };
+/**
+ * Memory of its own for every chunk, so that a record stays valid as long as somebody holds it. Small ones, which a consumer gets
+ * who is woken by each append, lie next to each other in pieces that Node makes for the purpose, and never uses again either.
+ */
+export const FRESH_MEMORY: ChunkMemory = {
+  take: (byteLength) =>
+    byteLength < SMALL_BYTES ? Buffer.allocUnsafe(byteLength) : Buffer.allocUnsafeSlow(byteLength),
+};
+
+const SMALL_BYTES = 2048;
 
 /** The same memory for every chunk of a walk that holds on to nothing: half of the time, since fresh pages cost as much as reading. */
 export class WalkMemory implements ChunkMemory {
