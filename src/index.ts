@@ -22,7 +22,7 @@ export type { ConsumerRecord } from "./client/record.ts";
 export type { RecordBatch } from "./client/record-batch.ts";
 export type { AnyCodec, Codec, CodecOption, KeyCodec } from "./client/serde.ts";
 export type { From, OffsetsInput, TopicPartition, TopicPartitionOffset, Until } from "./client/start-positions.ts";
-export type { PartitionOffset, TopicConsumerOptions, TopicHandle as Topic } from "./client/topic.ts";
+export type { CompactionResult, PartitionOffset, TopicConsumerOptions, TopicHandle as Topic } from "./client/topic.ts";
 export type { OffsetsSource, Transaction } from "./client/transaction.ts";
 export type { CloseOptions, GroupListing, TopicOptions, VarveLog } from "./client/varve-log.ts";
 export type { CleanupPolicy, CodecName, ConfigChanges, Durability, TopicConfig } from "./engine/config.ts";

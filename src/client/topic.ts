@@ -23,6 +23,14 @@ export interface PartitionOffset {
   timestamp: number | undefined;
 }
 
+/** What a compaction went through, over all partitions, and what was left of it. */
+export interface CompactionResult {
+  recordsBefore: number;
+  recordsAfter: number;
+  bytesBefore: number;
+  bytesAfter: number;
+}
+
 /** What `topic.consumer` takes: those of `log.consumer`, but for the topics. */
 export type TopicConsumerOptions<V> = Omit<ConsumerOptions<V>, "topics">;
 
@@ -104,6 +112,24 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
       });
     }
     for (const { partition, offset } of deletions) await partition.deleteRecordsBefore(offset);
+  }
+
+  /**
+   * Compacts the topic now: of each key the latest record stays. A segment is never compacted while it is the active one, so what
+   * was written since the log was opened goes into a segment of its own first; `minCompactionLagMs` is kept to.
+   */
+  async compact(): Promise<CompactionResult> {
+    const topic = this.#checked();
+    if (topic.config.cleanupPolicy === "delete")
+      throw invalid(topic.name, 'compact: its cleanupPolicy is "delete"; "compact" or "compact,delete" was expected');
+    await topic.ready();
+    const result = { recordsBefore: 0, recordsAfter: 0, bytesBefore: 0, bytesAfter: 0 };
+    for (const partition of topic.partitions) {
+      if (partition === undefined) continue;
+      const compacted = await this.#context.engine.compact(partition);
+      for (const name of Object.keys(result) as (keyof CompactionResult)[]) result[name] += compacted[name];
+    }
+    return result;
   }
 
   /** Deletes all records. Offsets go on where they are. */

@@ -115,7 +115,8 @@ async function settle(dir: DataDirectory, target: Files, to: string, captured: C
   };
   const copies: Partition[] = [];
   for (const { partition, folder, startOffset } of captured) {
-    const place = { folder, lastClose: "process" as const, startOffset, recoveryPoint: 0 };
+    const { cleanedOffset } = partition;
+    const place = { folder, lastClose: "process" as const, startOffset, recoveryPoint: 0, cleanedOffset };
     const copied = new Partition(partition.topic, partition.index, place, host);
     await copied.ready();
     await copied.close();

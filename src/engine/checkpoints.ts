@@ -1,5 +1,6 @@
 /**
- * Kafka's three offset checkpoints of a data directory: recovery points, log starts, high watermarks.
+ * Kafka's offset checkpoints of a data directory: recovery points, log starts, high watermarks, and how far logs are
+ * compacted.
  *
  * They have no checksum, so a damaged one costs time at most: without a recovery point everything is walked. A recovery
  * point is written only after the sync it speaks of, since it is taken from what a log says is durable. Partitions that
@@ -68,11 +69,16 @@ export class Checkpoints {
 
   async #writeNow(partitions: Partition[]): Promise<void> {
     const of = (offset: (partition: Partition) => number) => formatOffsetCheckpoint(partitions.map(entry(offset)));
+    const cleaned = partitions.filter((partition) => partition.cleanedOffset > 0);
     const contents: [string, Uint8Array][] = [
       [RECOVERY_POINT_CHECKPOINT, of((partition) => partition.recoveryPoint)],
       [LOG_START_CHECKPOINT, of((partition) => partition.startOffset)],
       [HIGH_WATERMARK_CHECKPOINT, of((partition) => partition.highWatermark)],
     ];
+    if (cleaned.length > 0 || this.#files.stat(join(this.#folder, CLEANER_CHECKPOINT)) !== undefined) {
+      const entries = cleaned.map(entry((partition) => partition.cleanedOffset));
+      contents.push([CLEANER_CHECKPOINT, formatOffsetCheckpoint(entries)]);
+    }
     for (const [name, bytes] of contents) {
       const before = this.#written.get(name);
       if (before !== undefined && Buffer.compare(before, bytes) === 0) continue;

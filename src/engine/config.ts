@@ -88,6 +88,12 @@ export function fullConfig(set: Partial<TopicConfig>): TopicConfig {
   return full as unknown as TopicConfig;
 }
 
+/** What a log goes by. One that is compacted begins a segment early enough for its records to be compacted in time. */
+export function logConfigOf(config: TopicConfig): LogConfig {
+  if (config.cleanupPolicy === "delete") return config;
+  return { ...config, segmentMs: Math.min(config.segmentMs, config.maxCompactionLagMs) };
+}
+
 const CREATION_TABLE = { ...TOPIC_OPTIONS, partitions: PARTITIONS, ifNotExists: boolean() };
 
 /** What createTopic was given, checked. */

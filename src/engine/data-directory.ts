@@ -11,7 +11,8 @@ import { Emitter } from "./emitter.ts";
 import type { ResolvedEngineOptions } from "./engine-options.ts";
 import type { Lock } from "./lock.ts";
 import { type Clamped, OffsetStore, type OffsetsHost } from "./offsets.ts";
-import type { Counters, Partition } from "./partition.ts";
+import type { Partition } from "./partition.ts";
+import { noCounts } from "./partition-place.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { Space } from "./space.ts";
 import { OFFSETS_TOPIC, type Topic, TRANSACTIONS_TOPIC } from "./topic.ts";
@@ -35,12 +36,18 @@ export interface OpenReport {
   clamped: Clamped[];
 }
 
+/**
+ * Of the log's own topics. Their segments are small (Kafka: 100 MiB), because the active one is not compacted, and all is read
+ * when the directory is first used.
+ */
+const COMPACTED = { cleanupPolicy: "compact", segmentBytes: 4 * 1024 * 1024 } as const;
+
 export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHost {
   readonly path: string;
   readonly files: Files;
   readonly options: ResolvedEngineOptions;
   readonly space: Space;
-  readonly counters: Counters = { appendedBatches: 0, appendedRecords: 0, appendedBytes: 0, syncs: 0 };
+  readonly counters = noCounts();
   readonly events: Emitter<EngineEvents>;
   readonly topicSet: Topics;
   readonly offsets: OffsetStore;
@@ -115,7 +122,7 @@ export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHos
 
   createOffsetsTopic(): Promise<Topic> {
     const partitions = this.options.offsetsTopicPartitions;
-    return this.topicSet.ensureInternal(OFFSETS_TOPIC, { partitions, cleanupPolicy: "compact" });
+    return this.topicSet.ensureInternal(OFFSETS_TOPIC, { partitions, ...COMPACTED });
   }
 
   // ---- transactions
@@ -134,7 +141,7 @@ export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHos
 
   createTransactionsTopic(): Promise<Topic> {
     const partitions = this.options.transactionsTopicPartitions;
-    return this.topicSet.ensureInternal(TRANSACTIONS_TOPIC, { partitions, cleanupPolicy: "compact" });
+    return this.topicSet.ensureInternal(TRANSACTIONS_TOPIC, { partitions, ...COMPACTED });
   }
 
   checkTransaction(partition: Partition, producerId: number, producerEpoch: number): void {

@@ -32,6 +32,8 @@ export interface EngineOptions {
   flushMs?: number;
   retentionCheckMs?: number;
   checkpointMs?: number;
+  /** How often it is looked for logs to compact. */
+  compactionCheckMs?: number;
   /** Of __consumer_offsets, when it is made. */
   offsetsTopicPartitions?: number;
   /** Of __transaction_state, when it is made. */
@@ -86,6 +88,7 @@ export const ENGINE_OPTIONS: OptionTable<EngineOptions> = {
   flushMs: integer(1, MAX_MS),
   retentionCheckMs: integer(1, MAX_MS),
   checkpointMs: integer(1, MAX_MS),
+  compactionCheckMs: integer(1, MAX_MS),
   offsetsTopicPartitions: integer(1, MAX_INTERNAL_PARTITIONS),
   transactionsTopicPartitions: integer(1, MAX_INTERNAL_PARTITIONS),
   transactionMaxTimeoutMs: integer(1, MAX_MS),
@@ -112,6 +115,7 @@ const DEFAULTS = {
   flushMs: 1000,
   retentionCheckMs: 300_000,
   checkpointMs: 60_000,
+  compactionCheckMs: 15_000,
   offsetsTopicPartitions: 1,
   transactionsTopicPartitions: 1,
   transactionMaxTimeoutMs: 15 * MINUTE,

@@ -6,12 +6,14 @@
  */
 import { VarveError } from "../errors.ts";
 import type { Chance, Clock } from "../storage/clock.ts";
+import type { Compacted } from "../storage/compaction.ts";
 import { DiskFiles } from "../storage/disk-files.ts";
 import { chooseEngine } from "../storage/engine-choice.ts";
 import type { Files } from "../storage/files.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { absolutePath } from "../storage/paths.ts";
 import { backUp } from "./backup.ts";
+import { Cleaner } from "./cleaner.ts";
 import { closeDirectory } from "./closing.ts";
 import type { Durability, TopicOptions } from "./config.ts";
 import { DataDirectory, type EngineEvents, type OpenReport } from "./data-directory.ts";
@@ -21,6 +23,7 @@ import { Housekeeper } from "./housekeeper.ts";
 import { type EngineHealth, type EngineStats, healthOf, statsOf } from "./metrics.ts";
 import type { OffsetStore } from "./offsets.ts";
 import { openDirectory } from "./opening.ts";
+import type { Partition } from "./partition.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { Topic } from "./topic.ts";
 import type { TransactionCoordinator } from "./transactions/coordinator.ts";
@@ -43,6 +46,7 @@ export class Engine {
   readonly coordinator: GroupCoordinator;
   readonly #dir: DataDirectory;
   readonly #housekeeper: Housekeeper | undefined;
+  readonly #cleaner: Cleaner;
   readonly #closers = new Set<(timeoutMs: number) => Promise<void>>();
   #closing: Promise<void> | undefined;
 
@@ -73,12 +77,19 @@ export class Engine {
       hasPartition: (topic, partition) => dir.topics.get(topic)?.partitions[partition] !== undefined,
       warn: (message) => dir.warn(message),
     });
+    this.#cleaner = new Cleaner({
+      partitions: () => dir.topicSet.partitions(),
+      checkpoint: () => dir.checkpoint(),
+      warn: (message) => dir.warn(message),
+    });
     if (dir.readOnly) return;
-    const { retentionCheckMs, checkpointMs, producerIdExpirationMs } = dir.options;
+    const { retentionCheckMs, checkpointMs, compactionCheckMs, producerIdExpirationMs } = dir.options;
     this.#housekeeper = new Housekeeper({
       clock: dir.clock,
       retentionCheckMs,
       checkpointMs,
+      compactionCheckMs,
+      compact: (mayGoOn) => this.#cleaner.cleanDue(mayGoOn),
       partitions: () => dir.topicSet.partitions(),
       checkpoint: () => dir.checkpoint(),
       expireOffsets: () => this.coordinator.expireOffsets(),
@@ -202,6 +213,12 @@ export class Engine {
     return (await this.#housekeeper?.retain()) ?? 0;
   }
 
+  /** Compacts a partition now. Tombstones and markers past their time go, unless the wall clock has jumped. */
+  async compact(partition: Partition): Promise<Compacted> {
+    this.checkOpen();
+    return this.#cleaner.compact(partition, this.#housekeeper?.isRetentionSuspended ?? false);
+  }
+
   /** Writes a copy, as it is now, into an empty or a new folder. From memory it goes to the disk, unless `files` is given. */
   async backup(target: string, files: Files = this.#backupFiles()): Promise<void> {
     this.checkOpen();
@@ -210,7 +227,8 @@ export class Engine {
     }
     const resume = this.#housekeeper?.pause();
     try {
-      await this.#dir.topicSet.hold(() => backUp(this.#dir, files, absolutePath(target)));
+      const copy = () => this.#dir.topicSet.hold(() => backUp(this.#dir, files, absolutePath(target)));
+      await this.#cleaner.exclusively(copy);
     } finally {
       resume?.();
     }
@@ -234,6 +252,7 @@ export class Engine {
     this.#dir.transactions.close();
     this.#dir.isClosed = true;
     this.#dir.backgroundFlush.stop();
+    this.#cleaner.stop();
     const stopped = this.#housekeeper?.stop() ?? Promise.resolve();
     await closeDirectory(this.#dir, stopped, timeoutMs);
   }

@@ -1,5 +1,5 @@
 /**
- * The periodic work of a data directory: retention passes, of committed offsets too, and checkpoints. (The background sync has its own timer, since it
+ * The periodic work of a data directory: retention passes, of committed offsets too, compaction, and checkpoints. (The background sync has its own timer, since it
  * follows the appends.)
  *
  * Work is done in slices that leave the event loop free in between. No retention pass is made while the wall clock is more
@@ -14,8 +14,11 @@ export interface HouseholdOptions {
   clock: Clock;
   retentionCheckMs: number;
   checkpointMs: number;
+  compactionCheckMs: number;
   partitions: () => Iterable<Partition>;
   checkpoint: () => Promise<void>;
+  /** Compacts what is due, as long as it may go on. */
+  compact: (mayGoOn: () => boolean) => Promise<void>;
   /** Forgets committed offsets that are too old. */
   expireOffsets?: () => Promise<void>;
   /** Forgets transactional ids that are not used any more. */
@@ -50,6 +53,7 @@ export class Housekeeper {
     this.#wallAhead = options.clock.now() - options.clock.monotonic();
     this.#every("retention pass", options.retentionCheckMs, () => this.retain());
     this.#every("checkpoint", options.checkpointMs, () => options.checkpoint());
+    this.#every("compaction", options.compactionCheckMs, () => options.compact(() => this.#mayDelete));
     const { expireOffsets, expireTransactionalIds: expireIds } = options;
     if (expireOffsets) this.#every("retention of offsets", EXPIRE_OFFSETS_MS, () => this.#expire(expireOffsets));
     if (expireIds)
@@ -97,6 +101,10 @@ export class Housekeeper {
     await Promise.all(this.#running);
   }
 
+  get #mayDelete(): boolean {
+    return !this.#isStopped && this.#pauses === 0 && !this.isRetentionSuspended;
+  }
+
   async #expire(expire: () => Promise<void> | void): Promise<void> {
     if (!this.isRetentionSuspended && this.#pauses === 0) await expire();
   }
@@ -113,7 +121,7 @@ export class Housekeeper {
   async #retainOne(partition: Partition, pacer: Pacer): Promise<number> {
     let total = 0;
     for (;;) {
-      if (this.#isStopped || this.#pauses > 0 || this.isRetentionSuspended) return total;
+      if (!this.#mayDelete) return total;
       const count = await partition.retain(SEGMENTS_PER_SLICE);
       total += count;
       if (pacer.isDue) await pacer.rest();

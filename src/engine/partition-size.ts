@@ -13,7 +13,8 @@ export function sizeOnDisk(batchBytes: number, segments: number): number {
 export function sizeInFolder(files: Files, folder: string): { size: number; segments: number } {
   const logs = (files.list(folder) ?? []).filter((name) => {
     const file = parseSegmentFile(name);
-    return file?.kind === "log" && file.state === "live";
+    // What compaction was about to put in its place counts as well.
+    return file?.kind === "log" && (file.state === "live" || file.state === "swap");
   });
   const size = logs.reduce((sum, name) => sum + (files.stat(join(folder, name))?.size ?? 0), 0);
   return { size, segments: logs.length };

@@ -11,7 +11,8 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { ChunkMemory } from "../storage/chunk.ts";
-import type { Clock } from "../storage/clock.ts";
+import type { Cleanable } from "../storage/cleanable.ts";
+import type { Compacted } from "../storage/compaction.ts";
 import type { Files } from "../storage/files.ts";
 import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
@@ -19,11 +20,13 @@ import type { LogEvent } from "../storage/log-state.ts";
 import type { OpenTransaction } from "../storage/producer-state.ts";
 import type { SequenceVerdict } from "../storage/sequences.ts";
 import { offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
-import type { TopicConfig } from "./config.ts";
+import { logConfigOf, type TopicConfig } from "./config.ts";
 import { closed, deleted, outOfRange, placeOf, readOnly } from "./partition-errors.ts";
-import type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
+import type { PartitionPlace, PartitionSurroundings, TopicOfPartition } from "./partition-place.ts";
 import { sizeInFolder, sizeOnDisk } from "./partition-size.ts";
-import type { Space } from "./space.ts";
+import { startAfterLoss } from "./start-after-loss.ts";
+import { type CompactionWish, cleanableIn, compactLog, retainSegments } from "./upkeep.ts";
+import { Watchers } from "./watchers.ts";
 
 export type { ChunkMemory } from "../storage/chunk.ts";
 export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
@@ -31,13 +34,7 @@ export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-pla
 export type Isolation = "read_committed" | "read_uncommitted";
 
 /** What a partition asks of the data directory it lies in. */
-export interface PartitionHost {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly readOnly: boolean;
-  readonly space: Space;
-  readonly counters: Counters;
-  report(event: LogEvent): void;
+export interface PartitionHost extends PartitionSurroundings {
   /** The partition has bytes that were not synced yet. */
   touched(partition: Partition): void;
   /** Makes it known for good that the partition starts at that offset. */
@@ -63,7 +60,7 @@ export class Partition {
   #isDirty = false;
   /** How many bytes of the space are counted for this partition. */
   #countedBytes = 0;
-  #watchers: readonly (() => void)[] = [];
+  readonly #watchers = new Watchers();
 
   constructor(topic: TopicOfPartition, index: number, place: PartitionPlace, host: PartitionHost) {
     this.topic = topic;
@@ -128,6 +125,11 @@ export class Partition {
     return this.#host.files.native;
   }
 
+  /** Up to where the log is compacted; 0 when it never was. */
+  get cleanedOffset(): number {
+    return this.#log?.cleanedOffset ?? this.#place.cleanedOffset;
+  }
+
   get leaderEpoch(): number {
     return this.#log?.leaderEpoch ?? 0;
   }
@@ -181,7 +183,7 @@ export class Partition {
     counters.appendedRecords += batch.recordCount;
     counters.appendedBytes += size;
     this.#touch();
-    this.#wake();
+    this.#watchers.wake();
     return offset;
   }
 
@@ -246,17 +248,8 @@ export class Partition {
     const { retentionMs, retentionBytes } = this.topic.config;
     if (this.#isClosed || this.#host.readOnly || (retentionMs < 0 && retentionBytes < 0)) return 0;
     await this.ready();
-    const log = this.#log;
-    if (!log || log.poisoned || this.#isClosed) return 0;
-    log.rollExpired();
-    let count = 0;
-    // One by one, and none before what lies behind it is on the disk: a power cut then leaves neither a hole nor an end that
-    // lies further back than it was.
-    for (; count < limit; count++) {
-      await log.flush();
-      if (this.#isClosed || log.retain(1) === 0) break;
-    }
-    if (count > 0) this.#changed(log);
+    const count = this.#log ? await retainSegments(this.#log, limit, () => this.#isClosed) : 0;
+    if (count > 0) this.#changed(this.#log!);
     return count;
   }
 
@@ -265,10 +258,26 @@ export class Partition {
     if (!this.#isClosed && !this.poisoned) this.#log?.expireProducers(expirationMs);
   }
 
+  /** How much there is to compact; undefined of a log that is not compacted, or not open. */
+  async cleanable(): Promise<Cleanable | undefined> {
+    return this.#isClosed || this.#host.readOnly ? undefined : cleanableIn(this.#log, this.topic.config);
+  }
+
+  async compact(wish: CompactionWish): Promise<Compacted> {
+    const log = this.#writable();
+    const compacted = await compactLog(log, this.topic.config, this.#host.counters, wish);
+    if (!this.#isClosed) this.#changed(log);
+    return compacted;
+  }
+
+  cancelCompaction(): void {
+    this.#log?.compaction.cancel();
+  }
+
   /** The topic's configuration has changed. */
   updateConfig(config: TopicConfig): void {
-    this.#log?.updateConfig(config);
-    this.#wake();
+    this.#log?.updateConfig(logConfigOf(config));
+    this.#watchers.wake();
   }
 
   // ---- reading
@@ -321,10 +330,7 @@ export class Partition {
 
   /** Calls `fn`, at once and often, whenever a bound may have moved or the partition is gone. Returns the call that ends it. */
   watch(fn: () => void): () => void {
-    this.#watchers = [...this.#watchers, fn];
-    return () => {
-      this.#watchers = this.#watchers.filter((watcher) => watcher !== fn);
-    };
+    return this.#watchers.add(fn);
   }
 
   // ---- the end
@@ -340,7 +346,7 @@ export class Partition {
     this.#isClosed = true;
     this.#isLetGo = true;
     this.#log?.closeNow();
-    this.#wake();
+    this.#watchers.wake();
   }
 
   /** Gives its bytes back to the space; its files are gone. */
@@ -360,18 +366,20 @@ export class Partition {
   async #shut(): Promise<void> {
     this.#isClosed = true;
     await this.#opening?.catch(() => {});
-    this.#wake();
+    this.#watchers.wake();
   }
 
   async #open(): Promise<void> {
     this.#check();
     const { files, clock, readOnly } = this.#host;
-    const { name: topic, id: topicId, config } = this.topic;
+    const { name: topic, id: topicId } = this.topic;
+    const config = logConfigOf(this.topic.config);
     const report = (event: LogEvent) => this.#host.report(event);
     const { index: partition } = this;
     try {
-      const { folder, lastClose, recoveryPoint = 0 } = this.#place;
-      const place = { folder, lastClose, recoveryPoint, startOffset: this.#startAfterLoss() };
+      const { folder, lastClose, recoveryPoint = 0, cleanedOffset } = this.#place;
+      const startOffset = startAfterLoss(placeOf(this), this.#place, this.#host);
+      const place = { folder, lastClose, recoveryPoint, cleanedOffset, startOffset };
       const log = await Log.open({ files, clock, readOnly, topic, topicId, partition, config, report, ...place });
       if (this.#isLetGo) log.closeNow();
       this.#log = log;
@@ -382,16 +390,6 @@ export class Partition {
       this.failure = error as VarveError;
       throw error;
     }
-  }
-
-  /** Where the log starts at least. When every segment is gone it goes on at the recovery point: no offset is used twice. */
-  #startAfterLoss(): number {
-    const { startOffset, recoveryPoint = 0, folder } = this.#place;
-    if (recoveryPoint <= startOffset || this.#host.readOnly) return startOffset;
-    if (sizeInFolder(this.#host.files, folder).segments > 0) return startOffset;
-    const lost = { ...placeOf(this), from: startOffset, to: recoveryPoint, file: folder, position: 0 };
-    this.#host.report({ kind: "corrupt", ...lost, reason: "every segment is missing" });
-    return recoveryPoint;
   }
 
   /**
@@ -413,7 +411,7 @@ export class Partition {
   #changed(log: Log): void {
     this.#count(sizeOnDisk(log.sizeInBytes, log.segmentCount));
     this.#touch();
-    this.#wake();
+    this.#watchers.wake();
   }
 
   #touch(): void {
@@ -424,11 +422,7 @@ export class Partition {
 
   #synced(): void {
     this.#host.counters.syncs++;
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const watcher of this.#watchers) watcher();
+    this.#watchers.wake();
   }
 
   #writable(): Log {

@@ -11,7 +11,7 @@ import type { LastClose } from "../storage/log-state.ts";
 import { deletedPartitionFolder, join, parsePartitionFolder, partitionFolder } from "../storage/paths.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { Catalogue, CatalogueContent, CatalogueTopic } from "./catalogue.ts";
-import type { LoadedCheckpoints, Offsets } from "./checkpoints.ts";
+import type { LoadedCheckpoints } from "./checkpoints.ts";
 import { looksCleaned } from "./cleaned.ts";
 import {
   alteredConfig,
@@ -119,7 +119,7 @@ export class Topics implements TopicHost {
       const topic = new Topic(entry.name, entry.id, entry.config, this);
       const partitions = numbers(entry.partitions).map((index) =>
         this.#isThere(topic.name, index)
-          ? this.#partition(topic, index, lastClose, startOf(entry, index), checkpoints.recoveryPoints)
+          ? this.#partition(topic, index, lastClose, startOf(entry, index), checkpoints)
           : undefined,
       );
       topic.setPartitions(partitions);
@@ -148,14 +148,7 @@ export class Topics implements TopicHost {
       const partitions: (Partition | undefined)[] = [];
       for (const index of indexes) {
         const start = checkpoints.logStarts.get(partitionFolder(name, index)) ?? 0;
-        partitions[index] = this.#partition(
-          topic,
-          index,
-          lastClose,
-          start,
-          checkpoints.recoveryPoints,
-          folderOf(index),
-        );
+        partitions[index] = this.#partition(topic, index, lastClose, start, checkpoints, folderOf(index));
       }
       // Holes become undefined.
       topic.setPartitions(Array.from(partitions));
@@ -388,15 +381,17 @@ export class Topics implements TopicHost {
     index: number,
     lastClose: LastClose,
     startOffset: number,
-    recoveryPoints: Offsets,
+    { recoveryPoints, cleaned }: Pick<LoadedCheckpoints, "recoveryPoints" | "cleaned">,
     folder = join(this.#around.path, partitionFolder(topic.name, index)),
   ): Partition {
-    const recoveryPoint = recoveryPoints.get(partitionFolder(topic.name, index));
-    return new Partition(topic, index, { folder, lastClose, startOffset, recoveryPoint }, this.#host);
+    const name = partitionFolder(topic.name, index);
+    const recoveryPoint = recoveryPoints.get(name);
+    const cleanedOffset = cleaned?.get(name) ?? 0;
+    return new Partition(topic, index, { folder, lastClose, startOffset, recoveryPoint, cleanedOffset }, this.#host);
   }
 
   #newPartition(topic: Topic, index: number): Partition {
-    return this.#partition(topic, index, "clean", 0, new Map());
+    return this.#partition(topic, index, "clean", 0, { recoveryPoints: new Map(), cleaned: undefined });
   }
 
   /** Read-only, what is not there cannot be made; otherwise it is made when it is first used. */

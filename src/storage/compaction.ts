@@ -34,6 +34,8 @@ export interface CompactionSettings extends CompactionLimits {
   deleteRetentionMs: number;
   /** Ends the active segment first, which is never compacted, if something was appended to it since the log was opened. */
   endsActive?: boolean;
+  /** Nobody knows what time it is: nothing goes for its age. */
+  isClockOff?: boolean;
   /** How many keys are held in memory at once, at 24 bytes and more each. */
   mostKeys?: number;
 }
@@ -243,7 +245,8 @@ class CompactionRun {
 
   async #clean(map: OffsetMap): Promise<void> {
     const { segments, config, clock } = this.#state;
-    const rules = { nowMs: clock.now(), deleteRetentionMs: this.#settings.deleteRetentionMs };
+    const { deleteRetentionMs, isClockOff } = this.#settings;
+    const rules = { nowMs: isClockOff ? Number.NEGATIVE_INFINITY : clock.now(), deleteRetentionMs };
     const transactions = new CleanedTransactions();
     const retention = new RecordRetention(this.#state, map, transactions, rules);
     const upTo = segments.all.filter(({ baseOffset }) => baseOffset <= map.latestOffset);

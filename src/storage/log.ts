@@ -10,7 +10,6 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { ChunkMemory } from "./chunk.ts";
-import type { Cleanable, CompactionLimits } from "./cleanable.ts";
 import { type Compacted, Compaction, type CompactionSettings } from "./compaction.ts";
 import type { LeaderEpochEnd } from "./leader-epochs.ts";
 import { closed, fenced, outOfRange, readOnly, tooLarge } from "./log-errors.ts";
@@ -31,11 +30,12 @@ export type { LogOptions } from "./log-loader.ts";
 export type { LastClose, LogConfig, LogEvent } from "./log-state.ts";
 
 export class Log {
+  /** What of the log may be compacted, and what goes on; `compact` does it. */
+  readonly compaction: Compaction;
   readonly #state: LogState;
   readonly #reader: LogReader;
   readonly #sync: LogSync;
   readonly #aborted: AbortedTransactions;
-  readonly #compaction: Compaction;
   readonly #expiry = new ProducerExpiry();
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -57,7 +57,7 @@ export class Log {
     this.#reader = new LogReader(state);
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
-    this.#compaction = new Compaction(state, this.#sync, () => this.#forgetPlaces());
+    this.compaction = new Compaction(state, this.#sync, () => this.#forgetPlaces());
     state.producers.restartWatch();
     if (!state.readOnly && !isClean) {
       for (const segment of state.segments.from(durableOffset - 1)) this.#sync.touch(segment);
@@ -107,9 +107,6 @@ export class Log {
   /** Up to where the log is compacted; 0 when it never was. */
   get cleanedOffset(): number {
     return this.#state.cleanedOffset;
-  }
-  get isCompacting(): boolean {
-    return this.#compaction.isRunning;
   }
 
   /** From the next roll, retention pass or append on. */
@@ -228,7 +225,7 @@ export class Log {
     const state = this.#state;
     const { segments, files, folder } = state;
     if (offset >= state.endOffset) return state.endOffset;
-    this.#compaction.cancel();
+    this.compaction.cancel();
     const last = segments.floor(Math.max(offset, segments.first.baseOffset));
     const mayHaveGaps = hasGaps(state) && last !== segments.active;
     try {
@@ -247,7 +244,7 @@ export class Log {
       this.#forget();
     }
     this.#saveEpoch();
-    reloadProducers(this.#state);
+    reloadProducers(state);
     rebuildTransactionIndex(state, last);
     // No segment with gaps is ever the active one.
     if (mayHaveGaps) this.roll();
@@ -260,7 +257,7 @@ export class Log {
     const state = this.#state;
     const { segments, files, folder } = state;
     const isBack = offset < state.endOffset;
-    this.#compaction.cancel();
+    this.compaction.cancel();
     const old = [...segments.all];
     try {
       for (const at of listSnapshots(files, folder)) removeSnapshot(state, at);
@@ -276,7 +273,7 @@ export class Log {
       this.#forget();
     }
     if (isBack) this.#saveEpoch();
-    reloadProducers(this.#state);
+    reloadProducers(state);
   }
 
   /** Raises the log start to `offset` and deletes the segments that lie wholly before it. Returns the new start. */
@@ -310,16 +307,10 @@ export class Log {
     return count;
   }
 
-  /** How much there is to compact. */
-  cleanable(limits: CompactionLimits): Promise<Cleanable> {
-    this.#checkOpen();
-    return this.#compaction.cleanable(limits);
-  }
-
   /** See compaction.ts. When segments go or are cut meanwhile it ends early, and tells what it did until then. */
   async compact(settings: CompactionSettings): Promise<Compacted> {
     this.#checkWritable();
-    const compacted = await this.#compaction.start(settings);
+    const compacted = await this.compaction.start(settings);
     this.#checkOpen();
     return compacted;
   }
@@ -341,14 +332,14 @@ export class Log {
 
   /** Lets go of the files and leaves them as they are, as the death of the process would. */
   closeNow(): void {
-    this.#compaction.abandon();
+    this.compaction.abandon();
     this.#release();
   }
 
   async #close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#compaction.stop();
+    await this.compaction.stop();
     try {
       if (!this.#state.readOnly && this.poisoned === undefined) {
         await this.#sync.flush();
@@ -429,7 +420,7 @@ export class Log {
     const { segments } = this.#state;
     const isExpired = (segment: Segment) => segment !== segments.active && segment.endOffset <= this.#state.startOffset;
     if (!isExpired(segments.first)) return;
-    this.#compaction.cancel();
+    this.compaction.cancel();
     try {
       while (isExpired(segments.first)) deleteSegment(this.#state, segments.first);
     } finally {

@@ -18,6 +18,7 @@ import type { LogState } from "./log-state.ts";
 import type { OffsetMap } from "./offset-map.ts";
 
 export interface RetentionRules {
+  /** Minus infinity: no delete horizon has passed, and none is set. */
   nowMs: number;
   deleteRetentionMs: number;
 }

@@ -180,11 +180,19 @@ describe("what is not compacted yet", () => {
     put(log, ["a", "1", clock.now() - 5000]);
     log.roll();
     const limits = { minCompactionLagMs: 0, maxCompactionLagMs: 6000 };
-    expect(await log.cleanable(limits)).toMatchObject({ isOverdue: false, cleanBytes: 0, dirtyBytes: log.sizeInBytes });
+    expect(await log.compaction.cleanable(limits)).toMatchObject({
+      isOverdue: false,
+      cleanBytes: 0,
+      dirtyBytes: log.sizeInBytes,
+    });
     clock.advance(1500);
-    expect(await log.cleanable(limits)).toMatchObject({ isOverdue: true });
+    expect(await log.compaction.cleanable(limits)).toMatchObject({ isOverdue: true });
     await log.compact(SETTINGS);
-    expect(await log.cleanable(limits)).toMatchObject({ isOverdue: false, dirtyBytes: 0, cleanBytes: log.sizeInBytes });
+    expect(await log.compaction.cleanable(limits)).toMatchObject({
+      isOverdue: false,
+      dirtyBytes: 0,
+      cleanBytes: log.sizeInBytes,
+    });
   });
 });
 
