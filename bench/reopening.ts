@@ -24,6 +24,7 @@ const kinds: Record<string, StoreKind> = {
 const [name, action, folder, groups] = process.argv.slice(2);
 const kind = kinds[name];
 if (action === "open") {
+  await kind.load?.();
   const started = now();
   const store = await kind.open(folder);
   process.send?.({ milliseconds: now() - started, note: store.note });

@@ -33,6 +33,7 @@ export function sqlite(synchronous: "OFF" | "NORMAL" | "FULL"): StoreKind {
     append: `transaction of prepared inserts, WAL, synchronous ${synchronous}; Buffer`,
     scan: `select by pages of ${PAGE_ROWS}, raw().all(); Buffer`,
     get: "prepared select by primary key, raw().get(); Buffer",
+    load: () => load("better-sqlite3"),
     open: async (folder) => new SqliteStore(folder, synchronous),
   };
 }

@@ -30,6 +30,7 @@ export function lmdb(options: { noSync: boolean } = { noSync: true }): StoreKind
     append: `transactionSync of putSync with append, ${options.noSync ? "noSync" : "synced"}; Buffer`,
     scan: "getRange; key and value as subarrays of its Buffer",
     get: "get; key and value as subarrays of its Buffer",
+    load: () => load("lmdb"),
     open: async (folder) => new LmdbStore(openLmdb(folder, options)),
   };
 }

@@ -20,5 +20,7 @@ export interface StoreKind {
   append: string;
   scan: string;
   get: string;
+  /** Loads the code, where `open` is timed by itself. */
+  load?(): unknown;
   open(folder: string): Promise<Store>;
 }

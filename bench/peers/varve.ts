@@ -24,9 +24,12 @@ export type Engine = NonNullable<OpenOptions["engine"]>;
 type BytesRecord = ConsumerRecord<Uint8Array, Uint8Array>;
 
 export async function openVarve(folder: string, options: OpenOptions = {}): Promise<VarveLog> {
-  const built = pathToFileURL(join(root, "dist/index.js"));
-  const { open } = (await import(built.href)) as typeof import("../../src/index.ts");
+  const { open } = await loadVarve();
   return open(folder, options);
+}
+
+function loadVarve(): Promise<typeof import("../../src/index.ts")> {
+  return import(pathToFileURL(join(root, "dist/index.js")).href);
 }
 
 export const TOPIC = "orders";
@@ -48,6 +51,7 @@ export function varve({
     append: `await sendBatch, durability ${durability}; codec bytes, Buffer`,
     scan: scan.mode,
     get: "await topic.get; codec bytes, key as string, value as Uint8Array",
+    load: loadVarve,
     async open(folder) {
       const log = await openVarve(folder, { engine, durability, flushMs });
       const topic = await log.createTopic<Uint8Array>(TOPIC, { codec: "bytes", ifNotExists: true });
