@@ -41,6 +41,8 @@ export async function ask(path: string, question: Question, manner: Manner): Pro
   const name = basename(path);
   const answer: Answer = { results: [], ratios: [], missing: {}, failed: {} };
   const folder = mkdtempSync(join(stage, "varve-bench-"));
+  const clean = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clean);
   const hosts: Host[] = [];
   try {
     for (const subject of Object.keys(question.subjects)) {
@@ -51,7 +53,8 @@ export async function ask(path: string, question: Question, manner: Manner): Pro
     await takeTurns(name, question, hosts, manner, answer);
   } finally {
     await Promise.all(hosts.map((host) => host.end()));
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", clean);
+    clean();
   }
   answer.results = hosts.flatMap((host) => host.results(name));
   for (const clock of ["wall", "cpu"]) {

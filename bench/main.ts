@@ -40,7 +40,8 @@ export async function main(paths: string[], args: string[]): Promise<number> {
   const answers = await askAll(wishes, questions);
   machine.loadAverage[1] = loadavg()[0];
   const all = [...answers.values()];
-  const known = { ...versions(), ...Object.assign({}, ...all.map((answer) => named(answer.missing, "not there"))) };
+  const absent = [...answers].map(([name, answer]) => absences(name, answer));
+  const known = { ...versions(), ...Object.assign({}, ...absent) };
   const results = all.flatMap((answer) => answer.results);
   const ratios = all.flatMap((answer) => answer.ratios);
   if (wishes.json)
@@ -57,6 +58,8 @@ async function askAll(
 ): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
   const needs = new Needs();
+  const interrupted = () => void needs.end().finally(() => process.exit(130));
+  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
     for (const name of names) {
       const path = questions.get(name)!;
@@ -108,8 +111,11 @@ function describe(machine: Machine): string {
   ].join("\n");
 }
 
-function named(reasons: Record<string, string>, what: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(reasons).map(([subject, reason]) => [subject, `${what}: ${reason}`]));
+/** Who was not measured, by question, and why. */
+function absences(question: string, { missing, failed }: Answer): Record<string, string> {
+  const reasons = (of: Record<string, string>, what: string) =>
+    Object.entries(of).map(([subject, reason]) => [`${question}: ${subject}`, `${what}: ${reason}`]);
+  return Object.fromEntries([...reasons(missing, "not there"), ...reasons(failed, "failed")]);
 }
 
 /** What is going on, in one line that is written over, for those who watch. */

@@ -14,7 +14,7 @@ svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-seri
 svg .grid { stroke: var(--line) } svg .whisker { stroke: var(--ink); stroke-width: 1.2 } svg .bound { stroke: var(--ink); stroke-width: 2 }
 svg .wish { stroke: var(--faint); stroke-width: 2; stroke-dasharray: 2 2 } svg rect.aim { fill: var(--aim) } svg rect.must { fill: var(--must) }
 svg rect.missed { fill: var(--missed) } svg rect.none { fill: var(--none) } svg .curve { fill: none; stroke-width: 2 }
-table { border-collapse: collapse; width: 100%; font-size: 13px } th { text-align: left; font-weight: 500; white-space: nowrap }
+table { border-collapse: collapse; width: 100%; font-size: 13px; table-layout: fixed } th { width: 190px } td.number { width: 130px } td.number + td.number { width: 64px } th { text-align: left; font-weight: 500 }
 th, td { padding: 4px 10px 4px 0; border-top: 1px solid var(--line); vertical-align: top } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 td span.aim { color: var(--aim) } td span.must { color: var(--must) } td span.missed { color: var(--missed) }
 `;

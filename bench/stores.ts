@@ -34,13 +34,17 @@ export function storesFilled(kind: StoreKind, needs?: readonly Need[]): Subject 
   };
 }
 
-/** All records of a store, which is filled before and not changed. */
-export function storesScanned(kind: StoreKind, needs?: readonly Need[], bytesPerRecord = RECORD_BYTES): Subject {
+/** All records of a store, which is filled before and not changed. Who is slow has a `share` of the records: it is the rate that counts. */
+export function storesScanned(
+  kind: StoreKind,
+  needs?: readonly Need[],
+  { bytesPerRecord = RECORD_BYTES, share = 1 } = {},
+): Subject {
   return {
     mode: kind.scan,
     needs,
     async start({ folder, isQuick }) {
-      const groups = isQuick ? 200 : 1000;
+      const groups = (isQuick ? 200 : 1000) * share;
       const store = await filled(kind, folder, groups, bytesRecords());
       return {
         mode: noted(kind.scan, store),

@@ -8,10 +8,13 @@ import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { root } from "../places.ts";
+import { benchFolder, cache, root } from "../places.ts";
+import { step } from "./step.ts";
 
 const script = join(root, "test/oracle/kafka");
 const home = process.env.KAFKA_HOME ?? join(homedir(), ".cache", "varve-kafka");
+
+const kafkaClients = join(cache, "kafka-clients");
 
 export class KafkaServer {
   readonly address: string;
@@ -26,6 +29,8 @@ export class KafkaServer {
 
   static install(): void {
     kafka(["install"]);
+    const source = join(benchFolder, "peers/kafka-clients/EndToEnd.java");
+    step("compiling a client of Kafka", "javac", ["-cp", `${home}/libs/*`, "-d", kafkaClients, source]);
   }
 
   /** A broker with an empty data folder. */
@@ -46,7 +51,14 @@ export class KafkaServer {
 
 /** Runs one of Kafka's tools; its stdout. */
 export async function kafkaTool(main: string, args: string[]): Promise<string> {
-  const java = ["-Xmx1G", `-Dlog4j2.configurationFile=${home}/log4j2.yaml`, "-cp", `${home}/libs/*`, main, ...args];
+  const java = [
+    "-Xmx1G",
+    `-Dlog4j2.configurationFile=${home}/log4j2.yaml`,
+    "-cp",
+    `${home}/libs/*:${kafkaClients}`,
+    main,
+    ...args,
+  ];
   const { stdout } = await promisify(execFile)("java", java, { maxBuffer: 64 * 1024 * 1024, timeout: 300_000 });
   return stdout;
 }
@@ -102,27 +114,18 @@ export async function consumerPerformance(address: string, topic: string, count:
   return Number(fetchRate);
 }
 
-/** One record after the other, there and back; milliseconds by percentile. */
+/** One record after the other, there and back (peers/kafka-clients/EndToEnd.java); microseconds by percentile. */
 export async function endToEndLatency(
   address: string,
   topic: string,
   count: number,
   bytes: number,
-): Promise<Record<"p50" | "p99" | "p99.9", number>> {
-  const args = [
-    "--bootstrap-server",
-    address,
-    "--topic",
-    topic,
-    "--num-records",
-    String(count),
-    "--producer-acks",
-    "1",
-  ];
-  const output = await kafkaTool("org.apache.kafka.tools.EndToEndLatency", [...args, "--record-size", String(bytes)]);
-  const found = /50th = ([\d.]+), 99th = ([\d.]+), 99.9th = ([\d.]+)/.exec(output);
-  if (found === null) throw new Error(`EndToEndLatency said ${output.slice(-300)}`);
-  return { p50: Number(found[1]), p99: Number(found[2]), "p99.9": Number(found[3]) };
+): Promise<Record<string, number>> {
+  const output = await kafkaTool("EndToEnd", [address, topic, String(count), String(bytes)]);
+  const found = /^= (.*)$/m.exec(output);
+  if (found === null) throw new Error(`EndToEnd said ${output.slice(-300)}`);
+  const names = ["p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
+  return Object.fromEntries(found[1].split(" ").map((value, at) => [names[at], Number(value)]));
 }
 
 function kafka(args: string[]): string {

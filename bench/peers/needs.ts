@@ -2,12 +2,12 @@
  * What peers need, each put in place when it is first asked for, in one line of talk on stderr. What can't be had is told once, and its
  * peers are named in the output with the reason.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { firstLine } from "../failure.ts";
 import { benchFolder, cache } from "../places.ts";
 import { KafkaServer } from "./kafka.ts";
+import { step } from "./step.ts";
 
 /** `packages`: bench/package.json. `native`: better-sqlite3's binary. `chronicle`: its jars and our driver. `kafka`: a broker that runs. */
 export type Need = "packages" | "better-sqlite3" | "chronicle" | "kafka tools" | "kafka";
@@ -84,14 +84,4 @@ function installChronicle(): void {
 
 function packagesIn(lockfile: string): Record<string, { version: string; optional?: boolean }> {
   return existsSync(lockfile) ? JSON.parse(readFileSync(lockfile, "utf8")).packages : {};
-}
-
-/** One line of talk; what the command prints is part of the error when it fails. */
-export function step(talk: string, command: string, args: string[]): void {
-  const started = Date.now();
-  process.stderr.write(`${talk} …`);
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: benchFolder, encoding: "utf8" });
-  process.stderr.write(` ${status === 0 ? `${((Date.now() - started) / 1000).toFixed(1)} s` : "failed"}\n`);
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${command} ended with ${status}: ${`${stdout}${stderr}`.trim()}`);
 }
