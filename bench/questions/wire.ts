@@ -55,7 +55,7 @@ async function measured(address: string, topic: string, isQuick: boolean): Promi
 
 async function serve({ folder }: Setting): Promise<Server> {
   const command = [join(root, "dist/cli/main.js"), "serve", "--listen", "127.0.0.1:0", "--json", "--dir", folder];
-  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "ignore"] });
   const line = await firstLine(child);
   const { address } = JSON.parse(line) as { address: string };
   const end = async () => {
