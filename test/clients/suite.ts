@@ -166,8 +166,8 @@ export function testClient(client: Client): void {
         await append(engine, "t", numbered(0, 40, 4));
         await handled([first, second], 0, 40, client.handlesLostPartitions);
         if (!client.handlesLostPartitions) expect(first.handled).toHaveLength(20);
-        const { length: handledByFirst } = first.handled;
         await first.call("leave", {});
+        const { length: handledByFirst } = first.handled;
         await eventually("the second has them all", async () => String(await assigned(engine, "g")) === "4");
         await append(engine, "t", numbered(40, 40, 4));
         await handled([second], 40, 80, client.handlesLostPartitions);
