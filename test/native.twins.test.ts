@@ -21,7 +21,7 @@ function batchOf(count: number, salt: number): Uint8Array {
   for (let i = 0; i < count; i++) {
     const value = (i + salt) % 5 === 0 ? null : "v".repeat((i * salt) % 200);
     const headers = (i + salt) % 3 === 0 ? [["name", i % 2 ? null : `h${i}`] as const] : undefined;
-    builder.append(i % 4 ? `key-${i}` : null, -1, value, headers, 1_700_000_000_000 + ((i * 7919) % 10_000) - 5000);
+    builder.append(i % 4 ? `key-${i}` : null, value, headers, 1_700_000_000_000 + ((i * 7919) % 10_000) - 5000);
   }
   const { bytes, end } = builder.seal();
   return bytes.slice(0, end);

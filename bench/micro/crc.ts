@@ -10,7 +10,7 @@ import * as kafkajs from "./kafkajs.ts";
 function crcOf(name: string, recordCount: number): Case {
   const builder = new BatchBuilder();
   for (const { key, value, timestamp } of bytesRecords().slice(0, recordCount))
-    builder.append(key, -1, value, undefined, timestamp);
+    builder.append(key, value, undefined, timestamp);
   const sealed = builder.seal();
   const covered = Buffer.from(sealed.bytes.subarray(sealed.start + ATTRIBUTES, sealed.end));
   assert.equal(crc32c(covered, 0, covered.length), kafkajs.crc32c(covered));

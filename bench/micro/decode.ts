@@ -29,7 +29,7 @@ for (const [index, record] of toRecords().entries()) {
 
 function sealedBatch(): Buffer {
   const builder = new BatchBuilder();
-  for (const { key, value, timestamp } of bytesRecords()) builder.append(key, -1, value, undefined, timestamp);
+  for (const { key, value, timestamp } of bytesRecords()) builder.append(key, value, undefined, timestamp);
   const { bytes, start, end } = builder.seal();
   placeBatch(bytes, start, 4711, 0);
   return Buffer.from(bytes.subarray(start, end));

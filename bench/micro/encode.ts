@@ -19,7 +19,7 @@ for (const records of [bytes, text]) {
 
 function encode(records: BenchRecord<Uint8Array | string>[]) {
   builder.reset();
-  for (const { key, value, timestamp } of records) builder.append(key, -1, value, undefined, timestamp);
+  for (const { key, value, timestamp } of records) builder.append(key, value, undefined, timestamp);
   return builder.seal();
 }
 

@@ -14,7 +14,7 @@ const CHUNK_BYTES = 256 * 1024;
 
 export function storedBatch(records: readonly BenchRecord<Buffer>[]): Buffer {
   const builder = new BatchBuilder();
-  for (const { key, value, timestamp } of records) builder.append(key, -1, value, undefined, timestamp);
+  for (const { key, value, timestamp } of records) builder.append(key, value, undefined, timestamp);
   const { bytes, start, end } = builder.seal();
   return Buffer.from(bytes.subarray(start, end));
 }

@@ -184,7 +184,7 @@ export class Accumulator {
     batch ??= this.#openBatch(topic, partition);
     const { builder } = batch;
     const before = builder.sizeInBytes;
-    builder.append(record.key, -1, record.value, record.headers, record.timestamp);
+    builder.append(record.key, record.value, record.headers, record.timestamp);
     this.#takenBytes = builder.sizeInBytes - before;
     return batch;
   }

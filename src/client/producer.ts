@@ -347,7 +347,7 @@ export class Producer implements Client {
         builder = this.#accumulator.builders.take();
         builders[partition] = builder;
       }
-      builder.append(encoder.key, -1, encoder.value, encoder.headers, encoder.timestamp);
+      builder.append(encoder.key, encoder.value, encoder.headers, encoder.timestamp);
       if (builder.sizeInBytes > room) throw tooLarge("the batch", builder.sizeInBytes, room, target);
     }
     const batches: PartitionBatch[] = [];

@@ -129,7 +129,7 @@ export class OffsetStore {
     for (const { topic, partition, offset, leaderEpoch = -1, metadata = "" } of entries) {
       const value = { offset, leaderEpoch, metadata, commitTimestamp };
       const key = writeOffsetCommitKey(group, topic, partition);
-      builder.append(key, -1, writeOffsetCommitValue(value), undefined, commitTimestamp);
+      builder.append(key, writeOffsetCommitValue(value), undefined, commitTimestamp);
       records.push({ kind: "offset-commit", group, topic, partition, at: 0, value });
     }
     const baseOffset = partition.append(builder.seal({ ...producer, baseSequence: 0, isTransactional: true }));
@@ -195,7 +195,7 @@ export class OffsetStore {
     const bytes = value && writeGroupMetadataValue(value);
     await this.ready();
     const builder = new BatchBuilder();
-    builder.append(writeGroupMetadataKey(group), -1, bytes, undefined, this.#host.clock.now());
+    builder.append(writeGroupMetadataKey(group), bytes, undefined, this.#host.clock.now());
     await this.#append(group, builder);
     this.#changed(group);
   }
@@ -286,7 +286,7 @@ export class OffsetStore {
     const builder = new BatchBuilder();
     for (const { topic, partition, ...value } of values) {
       const key = writeOffsetCommitKey(group, topic, partition);
-      builder.append(key, -1, writeOffsetCommitValue(value), undefined, this.#host.clock.now());
+      builder.append(key, writeOffsetCommitValue(value), undefined, this.#host.clock.now());
     }
     const at = await this.#append(group, builder);
     values.forEach((value, index) => {
@@ -300,7 +300,7 @@ export class OffsetStore {
       const gone = stored.slice(start, start + MOST_TOMBSTONES);
       const builder = new BatchBuilder();
       for (const { topic, partition } of gone) {
-        builder.append(writeOffsetCommitKey(group, topic, partition), -1, null, undefined, this.#host.clock.now());
+        builder.append(writeOffsetCommitKey(group, topic, partition), null, undefined, this.#host.clock.now());
       }
       const at = await this.#append(group, builder);
       gone.forEach((where, index) => {

@@ -77,10 +77,8 @@ export class BatchBuilder {
     return this.recordCount === 0;
   }
 
-  /** `keyLength` < 0 takes the whole key; otherwise only its first bytes (a key that lies in somebody's scratch). */
   append(
     key: Uint8Array | string | null,
-    keyLength: number,
     value: Uint8Array | string | null,
     headers: HeaderPairs | undefined,
     timestamp: number,
@@ -88,8 +86,7 @@ export class BatchBuilder {
     const first = this.recordCount === 0;
     const timestampDelta = first ? 0 : timestamp - this.baseTimestamp;
     if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(timestampDelta)) throw unsafeTimestamp(timestamp);
-    const keyUnits = key === null ? 0 : keyLength < 0 ? key.length : keyLength;
-    const units = value === null ? keyUnits : keyUnits + value.length;
+    const units = (key === null ? 0 : key.length) + (value === null ? 0 : value.length);
     const headersSize = headers === undefined ? 1 : sizeOfHeaders(headers);
     const room = MAX_OVERHEAD + units * MAX_BYTES_PER_UNIT + headersSize;
     if (this.#end + room > this.#scratch.length) this.#grow(this.#end + room);
@@ -99,8 +96,8 @@ export class BatchBuilder {
     scratch[start] = NO_ATTRIBUTES;
     let at = writeVarlong(scratch, start + 1, timestampDelta);
     at = writeVarint(scratch, at, this.recordCount);
-    at = writeField(scratch, at, key, keyLength);
-    at = writeField(scratch, at, value, -1);
+    at = writeField(scratch, at, key);
+    at = writeField(scratch, at, value);
     if (headers !== undefined) at = writeHeaders(scratch, at, headers);
     else scratch[at++] = 0;
     this.#end = putLength(scratch, this.#end, start, at);

@@ -15,18 +15,16 @@ const SHORT_TEXT = 24;
 /** The zigzag of −1. */
 const NULL_LENGTH = 1;
 
-/** Length and bytes. `size` < 0 takes the whole field; otherwise only its first bytes. Returns the position behind it, as all here. */
-export function writeField(into: Buffer, at: number, field: Uint8Array | string | null, size: number): number {
+/** Length and bytes. Returns the position behind them, as all here. */
+export function writeField(into: Buffer, at: number, field: Uint8Array | string | null): number {
   if (field === null) {
     into[at] = NULL_LENGTH;
     return at + 1;
   }
   if (typeof field === "string") return writeText(into, at, field);
-  const isWhole = size < 0 || size === field.length;
-  const length = isWhole ? field.length : size;
-  at = writeVarint(into, at, length);
-  into.set(isWhole ? field : field.subarray(0, length), at);
-  return at + length;
+  at = writeVarint(into, at, field.length);
+  into.set(field, at);
+  return at + field.length;
 }
 
 function writeText(into: Buffer, at: number, text: string): number {
@@ -50,7 +48,7 @@ function writeText(into: Buffer, at: number, text: string): number {
 /** With the count in front. */
 export function writeHeaders(into: Buffer, at: number, headers: HeaderPairs): number {
   at = writeVarint(into, at, headers.length);
-  for (const [name, value] of headers) at = writeField(into, writeText(into, at, name), value, -1);
+  for (const [name, value] of headers) at = writeField(into, writeText(into, at, name), value);
   return at;
 }
 

@@ -365,7 +365,7 @@ function expectedLine(batch: DumpedBatch, record: DumpedRecord) {
 /** One stored batch at offset 0. */
 function batch(records: readonly (readonly [string | null, string | null])[]): Uint8Array {
   const builder = new BatchBuilder();
-  for (const [key, value] of records) builder.append(key, -1, value, undefined, 1);
+  for (const [key, value] of records) builder.append(key, value, undefined, 1);
   const { bytes, end } = builder.seal();
   const copy = bytes.slice(0, end);
   placeBatch(copy, 0, 0, 0);

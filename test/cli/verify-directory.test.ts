@@ -84,7 +84,7 @@ describe("a directory of ours", () => {
     await partition.ready();
     for (let i = 0; i < count; i++) {
       const builder = new BatchBuilder();
-      builder.append(`k${i}`, -1, `a value that fills some bytes, number ${i}`, undefined, 1000 + i);
+      builder.append(`k${i}`, `a value that fills some bytes, number ${i}`, undefined, 1000 + i);
       partition.append(builder.seal());
     }
   }

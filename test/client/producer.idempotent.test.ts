@@ -116,7 +116,7 @@ describe("a failed append", () => {
     const producer = log.producer();
     await producer.send(topic, { value: 1 });
     const foreign = new BatchBuilder();
-    foreign.append(null, -1, "2", undefined, 1);
+    foreign.append(null, "2", undefined, 1);
     log[ENGINE]
       .topic("t")
       .partition(0)

@@ -74,7 +74,7 @@ export async function append(engine: Engine, topic: string, records: readonly Ne
     const builder = new BatchBuilder();
     for (const { key, value, headers, timestamp } of own) {
       const headerPairs = headers.map(([name, bytes]) => [name, bytesOf(bytes)] as const);
-      builder.append(bytesOf(key), -1, bytesOf(value), headerPairs, timestamp);
+      builder.append(bytesOf(key), bytesOf(value), headerPairs, timestamp);
     }
     partition!.append(builder.seal(options));
   }

@@ -8,7 +8,7 @@ import { batchOf, openEngine, reopenEngine, valuesOf } from "./engines.ts";
 
 function batch(baseSequence: number, values: readonly string[], producerEpoch = 0, producerId = 7): SealedBatch {
   const builder = new BatchBuilder();
-  for (const value of values) builder.append(null, -1, value, undefined, 1);
+  for (const value of values) builder.append(null, value, undefined, 1);
   return builder.seal({ producerId, producerEpoch, baseSequence });
 }
 

@@ -26,7 +26,7 @@ const options: TopicOptions = { cleanupPolicy: "compact", segmentBytes: 300 };
 
 function put(partition: Partition, key: string, value: string | null, timestamp = 1): void {
   const builder = new BatchBuilder();
-  builder.append(key, -1, value, undefined, timestamp);
+  builder.append(key, value, undefined, timestamp);
   partition.append(builder.seal());
 }
 

@@ -40,7 +40,7 @@ export function rebootEngine(options: EngineOptions): Promise<Engine> {
 
 export function batchOf(values: readonly string[], timestamp = 1): SealedBatch {
   const builder = new BatchBuilder();
-  for (const value of values) builder.append(null, -1, value, undefined, timestamp);
+  for (const value of values) builder.append(null, value, undefined, timestamp);
   return builder.seal();
 }
 

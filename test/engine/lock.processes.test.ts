@@ -33,7 +33,7 @@ const owner = `
   const engine = await Engine.open(process.argv[2], { address: "127.0.0.1:9092" });
   const topic = await engine.createTopic("orders");
   const builder = new BatchBuilder();
-  builder.append(null, -1, "acknowledged", undefined, 1);
+  builder.append(null, "acknowledged", undefined, 1);
   topic.partition(0).append(builder.seal());
   process.send("open");
   setInterval(() => {}, 1000);

@@ -48,7 +48,7 @@ function recordsOf(batch: Batch): (Written & { offset: number })[] {
 const stored = (field: Uint8Array | string | null) => (typeof field === "string" ? text(field) : field);
 
 function build(builder: BatchBuilder, records: readonly Written[], options: SealOptions): Batch {
-  for (const { key, value, headers, timestamp } of records) builder.append(key, -1, value, headers, timestamp);
+  for (const { key, value, headers, timestamp } of records) builder.append(key, value, headers, timestamp);
   const { bytes, start, end, recordCount, maxTimestamp } = builder.seal(options);
   placeBatch(bytes, start, 1000, 3);
   expect(batchProblem(bytes, start, end)).toBeUndefined();
@@ -135,7 +135,7 @@ describe("BatchBuilder", () => {
       fc.property(fc.array(records, { minLength: 1, maxLength: 5 }), (written) => {
         builder.reset();
         expect(builder.isEmpty).toBe(true);
-        for (const { key, value, headers, timestamp } of written) builder.append(key, -1, value, headers, timestamp);
+        for (const { key, value, headers, timestamp } of written) builder.append(key, value, headers, timestamp);
         expect(builder.seal().end).toBe(builder.sizeInBytes);
         for (const { headers } of written) expect(sizeOfHeaders(headers)).toBeGreaterThan(headers.length * 2);
       }),
@@ -145,7 +145,7 @@ describe("BatchBuilder", () => {
 
   it("gives records the time of the append when that is asked for", () => {
     const builder = new BatchBuilder();
-    builder.append("k", -1, "v", undefined, 5);
+    builder.append("k", "v", undefined, 5);
     const { bytes, maxTimestamp } = builder.seal({ timestampType: "LogAppendTime", appendTimestamp: 1234 });
     const batch = new Batch(bytes, 0);
     expect([batch.timestampType, batch.maxTimestamp, maxTimestamp, batch.baseTimestamp]).toEqual([
@@ -156,19 +156,9 @@ describe("BatchBuilder", () => {
     ]);
   });
 
-  it("takes a part of a key that lies in somebody's scratch", () => {
-    const builder = new BatchBuilder();
-    const long = Uint8Array.from({ length: 200 }, (_, i) => i);
-    for (const length of [0, 3, 48, 49, 200]) builder.append(long, length, null, undefined, 0);
-    const { bytes } = builder.seal();
-    expect(recordsOf(new Batch(bytes, 0)).map(({ key }) => key)).toEqual(
-      [0, 3, 48, 49, 200].map((length) => long.slice(0, length)),
-    );
-  });
-
   it("writes a lone surrogate as U+FFFD, in short and in long strings", () => {
     const builder = new BatchBuilder();
-    for (const value of ["\ud800", `${"x".repeat(100)}\udc00`]) builder.append(null, -1, value, undefined, 0);
+    for (const value of ["\ud800", `${"x".repeat(100)}\udc00`]) builder.append(null, value, undefined, 0);
     const values = recordsOf(new Batch(builder.seal().bytes, 0)).map(({ value }) => Buffer.from(value as Uint8Array));
     expect(values.map(String)).toEqual(["\ufffd", `${"x".repeat(100)}\ufffd`]);
   });
@@ -183,11 +173,11 @@ describe("BatchBuilder", () => {
     [1, Number.MAX_SAFE_INTEGER + 1],
   ])("refuses after %d the timestamp %d, and keeps what it had", (first, second) => {
     const builder = new BatchBuilder();
-    builder.append("a", -1, "1", undefined, first);
-    expect(() => builder.append("b", -1, "2", undefined, second)).toThrow(
+    builder.append("a", "1", undefined, first);
+    expect(() => builder.append("b", "2", undefined, second)).toThrow(
       expect.objectContaining({ code: "VARVE_UNSAFE_INTEGER" }),
     );
-    builder.append("c", -1, "3", undefined, first);
+    builder.append("c", "3", undefined, first);
     const batch = new Batch(builder.seal().bytes, 0);
     expect(recordsOf(batch).map(({ key }) => String(Buffer.from(key as Uint8Array)))).toEqual(["a", "c"]);
   });
@@ -195,7 +185,7 @@ describe("BatchBuilder", () => {
   it("keeps timestamps at both ends of the safe integers", () => {
     for (const timestamp of [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]) {
       const builder = new BatchBuilder();
-      builder.append(null, -1, null, undefined, timestamp);
+      builder.append(null, null, undefined, timestamp);
       const batch = new Batch(builder.seal().bytes, 0);
       expect([batch.baseTimestamp, batch.maxTimestamp]).toEqual([timestamp, timestamp]);
     }
@@ -204,10 +194,10 @@ describe("BatchBuilder", () => {
   it("forgets all of a batch with reset", () => {
     const builder = new BatchBuilder();
     const empty = builder.sizeInBytes;
-    builder.append("a", -1, "1", undefined, 9000);
+    builder.append("a", "1", undefined, 9000);
     builder.reset();
     expect([builder.sizeInBytes, builder.recordCount]).toEqual([empty, 0]);
-    builder.append("b", -1, "2", undefined, 5);
+    builder.append("b", "2", undefined, 5);
     const batch = new Batch(builder.seal().bytes, 0);
     expect([batch.baseTimestamp, batch.maxTimestamp, batch.recordCount]).toEqual([5, 5, 1]);
   });
@@ -228,7 +218,7 @@ describe("golden batches without compression", () => {
       if (batch.compression !== "none" || !isWhole || (batch.attributes & DELETE_HORIZON) !== 0) continue;
       if (records[0].timestamp !== batch.baseTimestamp) continue;
       builder.reset();
-      for (const { key, value, headers, timestamp } of records) builder.append(key, -1, value, headers, timestamp);
+      for (const { key, value, headers, timestamp } of records) builder.append(key, value, headers, timestamp);
       const { bytes, end } = builder.seal({
         timestampType: batch.timestampType,
         appendTimestamp: batch.maxTimestamp,

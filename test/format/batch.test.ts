@@ -122,7 +122,7 @@ describe("golden batches", () => {
 
 describe("batchProblem", () => {
   const builder = new BatchBuilder();
-  for (let i = 0; i < 3; i++) builder.append(`key-${i}`, -1, `value-${i}`, undefined, 1000 + i);
+  for (let i = 0; i < 3; i++) builder.append(`key-${i}`, `value-${i}`, undefined, 1000 + i);
   const sealed = builder.seal();
   const good = Uint8Array.from(sealed.bytes.subarray(0, sealed.end));
   placeBatch(good, 0, 7, 2);
@@ -242,7 +242,7 @@ describe("Batch", () => {
 
   it("decompresses no more than it may", () => {
     const builder = new BatchBuilder();
-    builder.append(null, -1, new Uint8Array(100_000), undefined, 0);
+    builder.append(null, new Uint8Array(100_000), undefined, 0);
     const { bytes } = builder.seal({ compression: "gzip" });
     expect(bytes.length).toBeLessThan(1000);
     expect(new Batch(bytes, 0).records(100_100).count).toBe(1);

@@ -65,7 +65,7 @@ describe("copyRecord", () => {
   it("copies what is larger than many together", () => {
     const value = "x".repeat(100_000);
     const builder = new BatchBuilder();
-    builder.append("k", -1, value, undefined, 0);
+    builder.append("k", value, undefined, 0);
     const { bytes, end } = builder.seal();
     expect(tell(copyRecord(bytes, HEADER_BYTES, end, 1, 0)!)).toMatchObject({ key: "k", value });
   });

@@ -101,7 +101,7 @@ async function goOn(engine: Engine, ledger: Ledger, observed: Observed): Promise
     for (const [index, of] of partitions.entries()) {
       const partition = engine.topic(name).partition(index);
       const builder = new BatchBuilder();
-      for (const value of ["one", "two"]) builder.append(null, -1, value, undefined, timestamp);
+      for (const value of ["one", "two"]) builder.append(null, value, undefined, timestamp);
       const offset = partition.append(builder.seal());
       await partition.acknowledged(offset + 2);
       checkFree(`${name}-${index}`, ledger.named(name)!.partition(index), offset, partition.leaderEpoch);

@@ -152,7 +152,7 @@ class Workload {
       const key = random.oneIn(3) ? null : `k${random.below(5)}`;
       const value = this.#value(where.topic, partition.index);
       const timestamp = clock.now() + random.below(2000) - 1000;
-      builder.append(key, -1, value, undefined, timestamp);
+      builder.append(key, value, undefined, timestamp);
       texts.push(textOf(key, value, timestamp));
     }
     const offset = partition.endOffset;

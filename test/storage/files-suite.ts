@@ -44,7 +44,7 @@ export function contentOf(file: File): string {
 /** Twenty records, as an append gets them. */
 function batchWithoutChecksum(): Uint8Array {
   const builder = new BatchBuilder();
-  for (let i = 0; i < 20; i++) builder.append(`k${i}`, -1, "v".repeat(30), undefined, 1000 + i);
+  for (let i = 0; i < 20; i++) builder.append(`k${i}`, "v".repeat(30), undefined, 1000 + i);
   const { bytes: scratch, end } = builder.seal({ checksum: false });
   return scratch.slice(0, end);
 }

@@ -28,7 +28,7 @@ function open(files: LogOptions["files"], more: Partial<LogOptions> = {}): Promi
 function append(log: Log, count: number): void {
   for (let i = 0; i < count; i++) {
     const builder = new BatchBuilder();
-    builder.append(null, -1, `record ${log.endOffset}`, undefined, 1);
+    builder.append(null, `record ${log.endOffset}`, undefined, 1);
     log.append(builder.seal());
   }
 }

@@ -66,7 +66,7 @@ export function batchOf(records: readonly (Written | string)[], options: SealOpt
   const builder = new BatchBuilder(256);
   for (const record of records) {
     const { key = null, value, timestamp = 0 } = typeof record === "string" ? { value: record } : record;
-    builder.append(key, -1, value, undefined, timestamp);
+    builder.append(key, value, undefined, timestamp);
   }
   return builder.seal(options);
 }
@@ -80,7 +80,7 @@ export function batchOfSize(length: number, timestamp = 0): SealedBatch {
 export function markerOf(type: "commit" | "abort", producerId: number, producerEpoch = 0, timestamp = 0): SealedBatch {
   const builder = new BatchBuilder(256);
   const key = Uint8Array.of(0, 0, 0, type === "commit" ? 1 : 0);
-  builder.append(key, -1, new Uint8Array(6), undefined, timestamp);
+  builder.append(key, new Uint8Array(6), undefined, timestamp);
   return builder.seal({ producerId, producerEpoch, isTransactional: true, isControl: true });
 }
 

@@ -54,7 +54,7 @@ describe("storedSequences", () => {
 describe("ProducerState", () => {
   const produced = (baseSequence: number, count: number, producerEpoch = 0): Batch => {
     const builder = new BatchBuilder();
-    for (let i = 0; i < count; i++) builder.append(null, -1, "v", undefined, 0);
+    for (let i = 0; i < count; i++) builder.append(null, "v", undefined, 0);
     const bytes = builder.seal({ producerId: 7, producerEpoch, baseSequence }).bytes.slice();
     placeBatch(bytes, 0, 0, 0);
     return new Batch(bytes, 0);

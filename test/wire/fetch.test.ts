@@ -281,7 +281,7 @@ describe("isolation", () => {
     const producer = await engine.transactions.initProducerId("tx", 60_000);
     await engine.transactions.addPartitions("tx", producer, [{ topic: "t", partition: 0 }]);
     const builder = new BatchBuilder();
-    builder.append("k", -1, "v", undefined, 0);
+    builder.append("k", "v", undefined, 0);
     engine
       .topic("t")
       .partition(0)

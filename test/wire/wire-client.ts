@@ -99,7 +99,7 @@ export function requestFrame(api: Api, version: number, correlationId: number, r
 export function batchOf(values: readonly string[], options: SealOptions & { timestamp?: number } = {}): Uint8Array {
   const { timestamp = 1_700_000_000_000, ...seal } = options;
   const builder = new BatchBuilder();
-  for (const value of values) builder.append("k", -1, value, undefined, timestamp);
+  for (const value of values) builder.append("k", value, undefined, timestamp);
   const { bytes, start, end } = builder.seal(seal);
   const batch = bytes.slice(start, end);
   placeBatch(batch, 0, 0, -1);

@@ -91,7 +91,7 @@ export class StateLog {
   #append(home: Partition, key: Uint8Array, value: Uint8Array | null): number {
     const builder = this.#builder;
     builder.reset();
-    builder.append(key, -1, value, undefined, this.#host.clock.now());
+    builder.append(key, value, undefined, this.#host.clock.now());
     return home.append(builder.seal()) + 1;
   }
 

@@ -94,7 +94,7 @@ export function transactionalBatch(
   values: readonly string[],
 ): SealedBatch {
   const builder = new BatchBuilder();
-  for (const value of values) builder.append(null, -1, value, undefined, 1);
+  for (const value of values) builder.append(null, value, undefined, 1);
   return builder.seal({ ...identity, baseSequence, isTransactional: true });
 }
 
