@@ -25,6 +25,7 @@ import {
   verifyAll,
   writeAll,
 } from "./tour-steps.ts";
+import { transfer } from "./tour-transactions.ts";
 import { killInMidWrite, type Victim } from "./tour-writer.ts";
 
 interface TourOptions extends CommonOptions {
@@ -108,6 +109,7 @@ class Tour {
       const recoveryMs = await this.#recover(victim);
       await this.#resume(committed);
       await this.#shareGroup();
+      await this.#transfer();
       await this.#verify();
       const { checks, failures } = this.#guide;
       return {
@@ -207,6 +209,11 @@ class Tour {
     await shareGroup(this.#guide, log, topic);
     await this.#guide.step("A Kafka client reaches the same log");
     await meetClient(this.#guide, log, topic);
+  }
+
+  async #transfer(): Promise<void> {
+    await this.#guide.step("Transfers are booked in two topics at once, in transactions; every third is given up");
+    await transfer(this.#guide, await this.#open());
   }
 
   async #verify(): Promise<void> {

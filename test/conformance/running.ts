@@ -30,8 +30,8 @@ export interface Run {
   readonly process: ChildProcess;
   /** What it has said so far. */
   said(): Said[];
-  /** Resolves when it has said that; rejects when it ends before. */
-  until(type: Said["type"]): Promise<void>;
+  /** Resolves when it has said that, so many times; rejects when it ends before. */
+  until(type: Said["type"], times?: number): Promise<void>;
   /** When it has ended. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }>;
 }
@@ -61,8 +61,8 @@ export function run(program: string, data: string, { under = [], args = {} }: Ru
     });
   });
   const said = () => parse(readFileSync(file, "utf8"));
-  const until = async (type: Said["type"]) => {
-    while (!said().some((one) => one.type === type)) {
+  const until = async (type: Said["type"], times = 1) => {
+    while (said().filter((one) => one.type === type).length < times) {
       if (isOver) throw new Error(`${program} ended before it was ${type}: ${stderr}`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }

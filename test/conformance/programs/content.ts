@@ -11,7 +11,7 @@ export function valueAt(topic: string, partition: number, offset: number): strin
 
 /** What a program says on its way. Before something is tried it says so, and again when it was promised. */
 export type Said =
-  | { type: "opened" | "waiting" | "closed" }
+  | { type: "opened" | "waiting" | "copied" | "closed" }
   | { type: "creating" | "created" | "deleting" | "deleted"; topic: string; partitions: number }
   /** Everything before `end` is stored. */
   | { type: "acked"; topic: string; partition: number; end: number }
