@@ -13,6 +13,7 @@ import { formatCount, formatMs, plural } from "./numbers.ts";
 import { type CommonOptions, count, examples } from "./options.ts";
 import { formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { compactTopic } from "./tour-compaction.ts";
 import { meetClient, shareGroup } from "./tour-groups.ts";
 import { type Latency, measureLatency, valueAt } from "./tour-records.ts";
 import {
@@ -110,6 +111,7 @@ class Tour {
       await this.#resume(committed);
       await this.#shareGroup();
       await this.#transfer();
+      await this.#compact();
       await this.#verify();
       const { checks, failures } = this.#guide;
       return {
@@ -214,6 +216,11 @@ class Tour {
   async #transfer(): Promise<void> {
     await this.#guide.step("Transfers are booked in two topics at once, in transactions; every third is given up");
     await transfer(this.#guide, await this.#open());
+  }
+
+  async #compact(): Promise<void> {
+    await this.#guide.step("A topic is compacted to the latest record of each key");
+    await compactTopic(this.#guide, await this.#open());
   }
 
   async #verify(): Promise<void> {
