@@ -130,6 +130,11 @@ export class Partition {
     return this.#log?.cleanedOffset ?? this.#place.cleanedOffset;
   }
 
+  /** What lay before it was on the disk when the log was opened. */
+  get recoveredFrom(): number {
+    return this.#place.recoveryPoint ?? 0;
+  }
+
   get leaderEpoch(): number {
     return this.#log?.leaderEpoch ?? 0;
   }
@@ -253,7 +258,6 @@ export class Partition {
     return count;
   }
 
-  /** Forgets producers that have been silent for that long. */
   expireProducers(expirationMs: number): void {
     if (!this.#isClosed && !this.poisoned) this.#log?.expireProducers(expirationMs);
   }

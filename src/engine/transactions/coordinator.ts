@@ -14,6 +14,7 @@ import type { TransactionOutcome } from "../../format/transaction-marker.ts";
 import type { Partition } from "../partition.ts";
 import { OFFSETS_TOPIC, type Topic, TRANSACTIONS_TOPIC } from "../topic.ts";
 import { checkKnown, checkState, checkTimeout, concurrent, unknownProducer } from "./checks.ts";
+import { catchUp, isMarked } from "./crashed.ts";
 import {
   describeTransaction,
   listTransaction,
@@ -76,12 +77,13 @@ export class TransactionCoordinator {
   }
 
   /**
-   * At the open: ends what was decided, and what nobody can end any more. `mayHaveLost`: records of transactions that are open
-   * may be gone with the machine, so that they may not be committed.
+   * At the open: ends what was decided, and what nobody can end any more. `mayHaveLost`: the machine died. Then the state log may
+   * be behind the partitions, and records of transactions that are open may be gone, so that they may not be committed.
    */
   async recover(mayHaveLost: boolean): Promise<void> {
     await this.ready();
-    await this.#openPartitions();
+    for (const transaction of this.#ending.active) await this.#findUnmarked(transaction, mayHaveLost);
+    if (mayHaveLost) catchUp(this.#byProducer, this.#host.partitions());
     for (const transaction of this.#ending.active) {
       if (decided(transaction.state) !== undefined) await this.#ending.complete(transaction);
       else if (mayHaveLost) await this.#ending.fence(transaction);
@@ -244,15 +246,12 @@ export class TransactionCoordinator {
     this.#isLoaded = true;
   }
 
-  /** So that their bounds are right, and their markers can be written; what cannot be opened is told elsewhere. */
-  async #openPartitions(): Promise<void> {
-    for (const transaction of this.#ending.active) {
-      for (const partition of transaction.partitions) {
-        await partition.ready().catch(() => {});
-        if (partition.topic.name === OFFSETS_TOPIC) await this.#host.loadOffsets();
-      }
-      // The one who was about to end it may have written some.
-      transaction.unmarked = [...transaction.partitions].filter((partition) => isOpenIn(partition, transaction));
+  /** Opens its partitions, so that their bounds are right. What cannot be opened is told elsewhere, and marked when it can. */
+  async #findUnmarked(transaction: Transaction, mayHaveLost: boolean): Promise<void> {
+    for (const partition of transaction.partitions) {
+      await partition.ready().catch(() => {});
+      if (partition.topic.name === OFFSETS_TOPIC) await this.#host.loadOffsets();
+      if (!(await isMarked(partition, transaction, mayHaveLost))) transaction.unmarked.push(partition);
     }
   }
 
@@ -345,8 +344,4 @@ export class TransactionCoordinator {
 
 function identityOf({ producerId, producerEpoch }: ProducerIdentity): ProducerIdentity {
   return { producerId, producerEpoch };
-}
-
-function isOpenIn(partition: Partition, { producerId }: ProducerIdentity): boolean {
-  return !partition.isReady || partition.openTransactions.some((open) => open.producerId === producerId);
 }
