@@ -27,6 +27,8 @@ export interface AssignmentOptions {
   /** Where the group goes on; undefined when it has committed nothing. */
   committed(topic: string, partition: number): number | undefined;
   fetchOptions(topic: Topic): FetchOptions;
+  /** A partition has come further without a record. */
+  passed(): void;
   /** There may be something to read. Called within appends: it must be quick. */
   wake(): void;
 }
@@ -139,7 +141,7 @@ export class Assignment {
   next(): Fetcher | undefined {
     for (const fetcher of this.#queue) {
       if (!fetcher.isPaused && fetcher.fill()) return fetcher;
-      if (!fetcher.isPaused) fetcher.processed = fetcher.position;
+      if (!fetcher.isPaused) this.#pass(fetcher);
       this.#queue.delete(fetcher);
     }
     return undefined;
@@ -185,6 +187,13 @@ export class Assignment {
   #startOf(topic: Topic, partition: Partition, bound: number, isFirst: boolean): number {
     const from = this.#options.from === "latest" && !isFirst ? "earliest" : this.#options.from;
     return startOf(from, partition, topic.name, bound);
+  }
+
+  /** What was passed over, markers and what was aborted, is as good as processed. */
+  #pass(fetcher: Fetcher): void {
+    if (fetcher.processed === fetcher.position) return;
+    fetcher.processed = fetcher.position;
+    this.#options.passed();
   }
 
   #release(fetcher: Fetcher): void {

@@ -11,6 +11,7 @@ import { GroupWait } from "./group-wait.ts";
 import { type OffsetReset, resetOf } from "./offset-reset.ts";
 import type { TopicReference } from "./producer-record.ts";
 import type { TopicPartition } from "./start-positions.ts";
+import { hasUnread } from "./unread.ts";
 
 export interface GroupMemberDescription {
   memberId: string;
@@ -81,8 +82,9 @@ export class ConsumerGroup {
   }
 
   /**
-   * Resolves when the group has committed everything that there is to read: in the topics given, else in those that it has
-   * committed for or that its members have, of which there must be one.
+   * Resolves when the group has committed everything that there is to read: in the topics given, whether anybody reads them or not;
+   * else in the partitions that its members have, or, when nobody is in it, in the topics that it has committed for. Of these
+   * there must be one.
    */
   caughtUp(topics?: readonly TopicReference<never>[]): Promise<void> {
     const wait = new GroupWait(this.#context, () => this.#isCaughtUp(topics));
@@ -137,23 +139,30 @@ export class ConsumerGroup {
 
   async #isCaughtUp(given: readonly TopicReference<never>[] | undefined): Promise<boolean> {
     const { topics, offsets } = this.#context.engine;
-    const names = given?.map((reference) => this.#context.topic(reference).name) ?? (await this.#topicsInHand());
-    for (const name of names) {
-      for (const partition of topics.get(name)?.partitions ?? []) {
-        await partition?.ready();
-        if (partition === undefined || partition.startOffset === partition.highWatermark) continue;
-        const committed = offsets.committed(this.name, name, partition.index)?.offset ?? partition.startOffset;
-        if (committed < partition.highWatermark) return false;
-      }
+    const awaited = given?.flatMap((reference) => partitionsOf(this.#context.topic(reference)));
+    const partitions = awaited ?? (await this.#partitionsInHand());
+    for (const { topic, partition: index } of partitions) {
+      const partition = topics.get(topic)?.partitions[index];
+      await partition?.ready();
+      const committed = offsets.committed(this.name, topic, index)?.offset ?? 0;
+      if (partition !== undefined && hasUnread(partition, committed)) return false;
     }
-    return names.length > 0;
+    return partitions.length > 0;
   }
 
-  /** While the members share out the partitions it is not known what they have. */
-  async #topicsInHand(): Promise<string[]> {
-    const { state, offsets } = await this.describe();
-    const isKnown = state !== "PreparingRebalance" && state !== "CompletingRebalance";
-    return isKnown ? [...new Set(offsets.map(({ topic }) => topic))] : [];
+  /**
+   * Those that the members have; all of the topics that there is a commit for, where there are no members. While they share them out
+   * it is not known what they have.
+   */
+  async #partitionsInHand(): Promise<TopicPartition[]> {
+    const { state, members, offsets } = await this.describe();
+    if (state === "PreparingRebalance" || state === "CompletingRebalance") return [];
+    if (members.length > 0) return members.flatMap(({ partitions }) => partitions);
+    const { topics } = this.#context.engine;
+    return [...new Set(offsets.map(({ topic }) => topic))].flatMap((name) => {
+      const topic = topics.get(name);
+      return topic ? partitionsOf(topic) : [];
+    });
   }
 
   async #lagOf(assigned: readonly TopicPartition[]): Promise<GroupLag[]> {
@@ -184,6 +193,10 @@ export class ConsumerGroup {
       `the group ${this.name} has members: it cannot be ${what} until they left`,
     );
   }
+}
+
+function partitionsOf({ name: topic, partitionCount }: Topic): TopicPartition[] {
+  return Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }));
 }
 
 /** Members of other protocols say other things there. */

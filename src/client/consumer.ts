@@ -98,6 +98,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
       settled: (topic, partition) => this.#commits?.settled(topic, partition),
       committed: (topic, partition) => this.#commits?.committed(topic, partition),
       fetchOptions: (topic) => this.#fetchOptions(topic),
+      passed: () => this.#commits?.arm(),
       wake: () => this.#loop.wake(),
     });
     this.#loop = new ConsumerLoop({

@@ -330,6 +330,75 @@ describe("a group", () => {
 });
 
 describe("caughtUp", () => {
+  it("does not wait for topics that the members no longer read", async () => {
+    const log = await createTestLog();
+    await topicOf(log, 4);
+    const other = await log.createTopic<number>("other");
+    await other.send({ value: 1 });
+    const before = log.consumer({ topics: [other], group: "g", until: "end" });
+    for await (const _ of before);
+    await before.close();
+    await other.send({ value: 2 });
+    const run = running(log);
+    await settle();
+    await log.clock.advanceAsync(1000);
+    await log.group("g").caughtUp();
+    expect(await isPending(log.group("g").caughtUp(["t", "other"]))).toBe(true);
+    run.stop();
+    await run.done;
+    await log.close().catch(() => {});
+  });
+
+  it("knows that markers and what was aborted are nothing to read, committed or not", async () => {
+    const log = await createTestLog();
+    const topic = await log.createTopic<number>("t");
+    const producer = log.producer({ transactionalId: "tx" });
+    await producer.transaction((tx) => tx.send(topic, { value: 1 }));
+    const byHand = log.consumer({ topics: [topic], group: "by hand", autoCommit: false });
+    const [record] = await take(byHand, 1);
+    expect(record.value).toBe(1);
+    await byHand.commit();
+    expect(await log.group("by hand").lag()).toMatchObject([{ lag: 1 }]);
+    await log.group("by hand").caughtUp();
+    const open = await producer.begin();
+    open.send(topic, { value: 2 });
+    await producer.flush();
+    await log.group("by hand").caughtUp();
+    await open.abort();
+    await log.group("by hand").caughtUp();
+    await topic.send({ value: 3 });
+    const waiting = log.group("by hand").caughtUp();
+    expect(await isPending(waiting)).toBe(true);
+    await take(byHand, 1);
+    await byHand.commit();
+    await waiting;
+    await byHand.close();
+    await log.close();
+  });
+
+  it("what is passed over is committed, too, by a consumer that commits by itself", async () => {
+    const log = await createTestLog();
+    const topic = await log.createTopic<number>("t");
+    const producer = log.producer({ transactionalId: "tx" });
+    await topic.send({ value: 1 });
+    const consumer = log.consumer({ topics: [topic], group: "g" });
+    await take(consumer, 1);
+    const next = take(consumer, 1);
+    await settle();
+    await log.clock.advanceAsync(1000);
+    expect(await log.group("g").lag()).toMatchObject([{ committed: 1, lag: 0 }]);
+    const aborted = await producer.begin();
+    aborted.send(topic, { value: 2 });
+    await producer.flush();
+    await aborted.abort();
+    await settle();
+    await log.clock.advanceAsync(1000);
+    expect(await log.group("g").lag()).toMatchObject([{ committed: 3, lag: 0 }]);
+    await consumer.close();
+    expect(await next).toEqual([]);
+    await log.close();
+  });
+
   it("resolves when everything is committed, also what came meanwhile", async () => {
     const log = await createTestLog();
     const topic = await topicOf(log, 10);
