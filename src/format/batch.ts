@@ -95,6 +95,10 @@ export class Batch {
   get maxTimestamp(): number {
     return readInt64(this.bytes, this.at + MAX_TIMESTAMP);
   }
+  /** Of its records: −1 where compaction has left none, although the header keeps what it was. */
+  get maxRecordTimestamp(): number {
+    return this.recordCount > 0 ? this.maxTimestamp : -1;
+  }
   get producerId(): number {
     return readInt64(this.bytes, this.at + PRODUCER_ID);
   }

@@ -10,6 +10,7 @@ import type { LogState } from "./log-state.ts";
 import type { RecordRetention } from "./record-retention.ts";
 import { Segment } from "./segment.ts";
 
+const NO_TIMESTAMP = -1;
 const BUFFER_BYTES = 256 * 1024;
 
 export class CleanedSegment {
@@ -84,7 +85,7 @@ export class CleanedSegment {
   }
 
   #added({ lastOffset }: Batch, end: number, records: number): void {
-    const maxTimestamp = readInt64(this.#buffer, this.#buffered + MAX_TIMESTAMP);
+    const maxTimestamp = records === 0 ? NO_TIMESTAMP : readInt64(this.#buffer, this.#buffered + MAX_TIMESTAMP);
     const { segment } = this;
     const interval = this.#state.config.indexIntervalBytes;
     segment.note(segment.size, end - this.#buffered, lastOffset, maxTimestamp, interval);

@@ -222,8 +222,8 @@ class Loader {
       this.#hasProducers ||= scanned.producerId >= 0;
       segment.transactionIndex.isStale ||= scanned.isControl;
       this.#epochsAreOff ||= scanned.leaderEpoch !== state.epochs.at(scanned.baseOffset);
-      const { position, sizeInBytes, lastOffset, maxTimestamp } = scanned;
-      segment.note(position, sizeInBytes, lastOffset, maxTimestamp, state.config.indexIntervalBytes);
+      const { position, sizeInBytes, lastOffset, maxRecordTimestamp } = scanned;
+      segment.note(position, sizeInBytes, lastOffset, maxRecordTimestamp, state.config.indexIntervalBytes);
       this.#scannedBytes += sizeInBytes;
       if (this.#pacer.isDue) await this.#pacer.rest();
     }

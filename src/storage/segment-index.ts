@@ -37,7 +37,7 @@ export function rebuildIndexes(state: LogState, segment: Segment): void {
   try {
     for (const batch of walkBatches(segment.log, size, structure)) {
       if (!isDamage(batch))
-        segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxTimestamp, interval);
+        segment.note(batch.position, batch.sizeInBytes, batch.lastOffset, batch.maxRecordTimestamp, interval);
     }
     segment.isIndexed = true;
     segment.isTimeKnown = true;
@@ -86,7 +86,7 @@ function* isTimeBorneOut(segment: Segment): Generator<void, boolean> {
   for (let position = before ? segment.locate(before.offset).position : 0; position < segment.size; ) {
     const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);
     if (problem !== undefined) return false;
-    for (const { lastOffset, maxTimestamp } of batches) {
+    for (const { lastOffset, maxRecordTimestamp: maxTimestamp } of batches) {
       if (maxTimestamp > segment.maxTimestamp && Number.isSafeInteger(maxTimestamp)) return false;
       if (lastOffset === last?.offset) isNamed = maxTimestamp === last.timestamp;
     }
@@ -103,7 +103,7 @@ export function confirmsTime(segment: Segment, entry: { offset: number; timestam
     const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);
     for (const batch of batches) {
       if (batch.lastOffset >= entry.offset)
-        return batch.lastOffset === entry.offset && batch.maxTimestamp === entry.timestamp;
+        return batch.lastOffset === entry.offset && batch.maxRecordTimestamp === entry.timestamp;
     }
     if (problem !== undefined) return false;
     position = next;
