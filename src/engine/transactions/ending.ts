@@ -109,15 +109,12 @@ export class Ending {
 
   /** Writes the markers that are missing. It does not reject. At "process" it waits for nothing. */
   async #complete(transaction: Transaction): Promise<void> {
-    const { isPower, unmarked } = transaction;
+    const { isPower } = transaction;
     const outcome = decided(transaction.state)!;
     const state = completed(outcome);
     transaction.begin(state);
     try {
-      for (let at = unmarked.length - 1; at >= 0; at--) {
-        this.mark(unmarked[at], transaction, outcome);
-        unmarked.length = at;
-      }
+      this.#markAll(transaction, outcome);
       // Were the record below durable before the markers, nobody would write again what of them a power cut has taken.
       if (isPower) await flushAll(transaction.partitions);
       const next = transaction.with({ state, lastUpdateTimestamp: this.#host.clock.now() });
@@ -128,6 +125,22 @@ export class Ending {
     } catch (error) {
       this.#failed(transaction, error);
     }
+  }
+
+  /** A partition that takes no marker does not keep the others from it. */
+  #markAll(transaction: Transaction, outcome: TransactionOutcome): void {
+    const { unmarked } = transaction;
+    const failures: unknown[] = [];
+    transaction.unmarked = [];
+    for (const partition of unmarked) {
+      try {
+        this.mark(partition, transaction, outcome);
+      } catch (error) {
+        failures.push(error);
+        transaction.unmarked.push(partition);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Too old, or decided and not complete. */
