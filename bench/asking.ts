@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { CLOCK_VARIABLE, type Clock } from "./clock.ts";
+import { CLOCK_VARIABLE, type Clock, ON_THE_WALL } from "./clock.ts";
 import type { Command, Reply } from "./host.ts";
 import type { Needs } from "./peers/needs.ts";
 import { benchFolder, stage } from "./places.ts";
@@ -73,7 +73,8 @@ async function start(
   answer: Answer,
 ): Promise<Host | undefined> {
   const { mode, needs: wanted = [], waits = false } = question.subjects[subject];
-  const reason = await needs.missing(wanted);
+  const isAlone = waits && clock === "cpu" && !meetsAnotherThatWaits(subject, question);
+  const reason = isAlone ? "it is timed by the wall: nothing to compare it with" : await needs.missing(wanted);
   if (reason !== undefined) {
     answer.missing[subject] = reason;
     return undefined;
@@ -85,7 +86,7 @@ async function start(
   const host = new Host(subject, timed, path, { folder, isQuick, seconds, kafka: needs.kafka });
   const reply = await host.reply();
   if (reply.kind === "ready") {
-    host.mode = `${reply.mode ?? mode}${timed === clock ? "" : "; on the wall"}`;
+    host.mode = `${reply.mode ?? mode}${timed === clock ? "" : ON_THE_WALL}`;
     return host;
   }
   if (reply.kind === "missing") answer.missing[subject] = reply.reason;
@@ -93,6 +94,16 @@ async function start(
   await host.end();
   rmSync(folder, { recursive: true, force: true });
   return undefined;
+}
+
+/** Whether the subject is compared with another that is timed by the wall, too; or all are, so that nobody is left out. */
+function meetsAnotherThatWaits(subject: string, { subjects, compare }: Question): boolean {
+  const waiting = Object.keys(subjects).filter((name) => subjects[name].waits);
+  if (waiting.length === Object.keys(subjects).length) return true;
+  const belongsTo = (name: string) => (figure: string) => figure === name || figure.startsWith(`${name} `);
+  return compare.some(
+    (pair) => pair.some(belongsTo(subject)) && pair.every((figure) => waiting.some((name) => belongsTo(name)(figure))),
+  );
 }
 
 async function takeTurns(

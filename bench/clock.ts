@@ -7,6 +7,9 @@ export type Clock = "wall" | "cpu";
 /** The process that was given the command tells the ones that it starts. */
 export const CLOCK_VARIABLE = "VARVE_BENCH_CLOCK";
 
+/** What the mode of a subject ends with that was timed by the wall all the same. */
+export const ON_THE_WALL = "; on the wall";
+
 export const now: () => number = process.env[CLOCK_VARIABLE] === "cpu" ? processorTime : () => performance.now();
 
 function processorTime(): number {

@@ -11,7 +11,7 @@ import { type BenchRecord, bytesRecords, RECORD_BYTES, RECORD_COUNT } from "./re
 export const MOST_RECORDS = 3_000_000;
 
 /** Groups of 1000 records into an empty store, round by round; then what they take on the disk. */
-export function storesFilled(kind: StoreKind, needs?: readonly Need[]): Subject {
+export function storesFilled(kind: StoreKind, needs?: readonly Need[], { isSized = true } = {}): Subject {
   return {
     mode: kind.append,
     needs,
@@ -26,8 +26,8 @@ export function storesFilled(kind: StoreKind, needs?: readonly Need[]): Subject 
           const store = await kind.open(fresh);
           const { count, milliseconds } = await fill(store, records, seconds * 1000);
           await store.close();
-          const bytes = sizeOf(fresh) / count;
-          return { ...perSecond(count, "records", milliseconds), size: { value: bytes, unit: "B/record" } };
+          const figures = perSecond(count, "records", milliseconds);
+          return isSized ? { ...figures, size: { value: sizeOf(fresh) / count, unit: "B/record" } } : figures;
         },
       };
     },

@@ -2,25 +2,27 @@
 import { sqlite } from "../peers/better-sqlite3.ts";
 import { level } from "../peers/classic-level.ts";
 import { lmdb } from "../peers/lmdb.ts";
+import type { Need } from "../peers/needs.ts";
 import { rawSynced } from "../peers/raw.ts";
+import type { StoreKind } from "../peers/store.ts";
 import { varve } from "../peers/varve.ts";
 import type { Question, Subject } from "../question.ts";
 import { storesFilled } from "../stores.ts";
 
 /** The disk is waited for: processor time says nothing. */
-function synced(subject: Subject): Subject {
-  return { ...subject, waits: true };
+function synced(kind: StoreKind, ...needs: Need[]): Subject {
+  return { ...storesFilled(kind, needs, { isSized: false }), waits: true };
 }
 
 export default {
   title: "records appended in groups of 1000, each group synced (16-B key, 100-B value)",
   subjects: {
-    varve: synced(storesFilled(varve({ durability: "power" }))),
-    "varve ts": synced(storesFilled(varve({ durability: "power", engine: "ts" }))),
-    raw: synced(storesFilled(rawSynced)),
-    lmdb: synced(storesFilled(lmdb({ noSync: false }), ["packages"])),
-    "better-sqlite3 FULL": synced(storesFilled(sqlite("FULL"), ["packages", "better-sqlite3"])),
-    "classic-level": synced(storesFilled(level({ sync: true }), ["packages"])),
+    varve: synced(varve({ durability: "power" })),
+    "varve ts": synced(varve({ durability: "power", engine: "ts" })),
+    raw: synced(rawSynced),
+    lmdb: synced(lmdb({ noSync: false }), "packages"),
+    "better-sqlite3 FULL": synced(sqlite("FULL"), "packages", "better-sqlite3"),
+    "classic-level": synced(level({ sync: true }), "packages"),
   },
   compare: [
     ["varve", "raw"],
