@@ -130,11 +130,6 @@ export class Partition {
     return this.#log?.cleanedOffset ?? this.#place.cleanedOffset;
   }
 
-  /** What lay before it was on the disk when the log was opened. */
-  get recoveredFrom(): number {
-    return this.#place.recoveryPoint ?? 0;
-  }
-
   get leaderEpoch(): number {
     return this.#log?.leaderEpoch ?? 0;
   }

@@ -30,15 +30,16 @@ const FIRST_BOOT = "boot";
 export async function crashEverywhere(run: CrashRun): Promise<Explored & { checkedAgain: number }> {
   const { seed, steps, budget, againOneIn, replay = {}, disk = (files) => files } = run;
   let checkedAgain = 0;
+  const durability = new Random(seed, 2).oneIn(2) ? "power" : "process";
   const explored = await explore<Fact>({
     seed,
     budget,
     replay,
     randoms: 4,
     failSync: failingSync(seed),
-    workload: (world) => runWorkload({ ...world, files: disk(world.files) }, { steps, bootId: FIRST_BOOT }),
+    workload: (world) => runWorkload({ ...world, files: disk(world.files) }, { steps, bootId: FIRST_BOOT, durability }),
     check: async (image, acks, kind) => {
-      const left = { kind, bootId: FIRST_BOOT };
+      const left = { kind, bootId: FIRST_BOOT, durability } as const;
       if (againOneIn && new Random(seed, image.point, image.variant.length).oneIn(againOneIn)) {
         checkedAgain += await crashAgain({ ...image, files: image.files.clone() }, acks, left);
       }
@@ -51,6 +52,7 @@ export async function crashEverywhere(run: CrashRun): Promise<Explored & { check
 /** Crashes the recovery of an image, and what goes on after it. */
 async function crashAgain(image: CrashImage, facts: readonly Fact[], left: Left): Promise<number> {
   const bootId = bootAfter(left);
+  const { durability } = left;
   const before = [...facts, { type: "crashed", kind: left.kind } as const];
   const { checked } = await explore<Fact>({
     seed: image.seed + image.point,
@@ -58,8 +60,8 @@ async function crashAgain(image: CrashImage, facts: readonly Fact[], left: Left)
     replay: {},
     randoms: 1,
     base: image.files,
-    workload: (world) => runWorkload(world, { steps: STEPS_AGAIN, bootId, before: new Ledger(before) }),
-    check: (again, acks, kind) => checkRecovery(again, [...before, ...acks], { kind, bootId }),
+    workload: (world) => runWorkload(world, { steps: STEPS_AGAIN, bootId, durability, before: new Ledger(before) }),
+    check: (again, acks, kind) => checkRecovery(again, [...before, ...acks], { kind, bootId, durability }),
   });
   return checked;
 }

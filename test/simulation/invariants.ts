@@ -1,6 +1,15 @@
 /** Whether a disk that a crash has left, and an engine on it, keep every promise of DESIGN's levels of durability. */
 import type { CrashKind } from "./images.ts";
-import type { Ledger, Observed, ObservedPartition, ObservedTopic, PartitionLedger, TopicLedger } from "./ledger.ts";
+import type {
+  Ledger,
+  Observed,
+  ObservedPartition,
+  ObservedTopic,
+  PartitionLedger,
+  StoredRecord,
+  TopicLedger,
+} from "./ledger.ts";
+import { isMarkerText } from "./observe.ts";
 
 /** Throws on the first promise that is broken. */
 export function checkPromises(ledger: Ledger, observed: Observed, last: CrashKind): void {
@@ -12,6 +21,7 @@ export function checkPromises(ledger: Ledger, observed: Observed, last: CrashKin
     checkTopic(topic, found, kind);
   }
   checkCommits(ledger, observed, kind);
+  checkTransactions(ledger, observed, kind);
 }
 
 function checkPresence(topic: TopicLedger, ledger: Ledger, { topics }: Observed): void {
@@ -37,14 +47,48 @@ function checkPartition(where: string, ledger: PartitionLedger, found: ObservedP
   if (start < ledger.leastStart || start > ledger.mostStart) {
     throw new Error(`${where} starts at ${start}, not at ${ledger.leastStart} to ${ledger.mostStart}`);
   }
-  if (end < ledger.leastEnd(kind)) throw new Error(`${where} ends at ${end}, but ${ledger.leastEnd(kind)} was acked`);
-  // A start that was promised may lie past an end that was not.
-  if (end > Math.max(ledger.end, ledger.leastStart)) throw new Error(`${where} ends at ${end}, past ${ledger.end}`);
-  for (const [i, record] of records.entries()) {
+  const foreign = records.findIndex(({ text, epoch }, i) => {
     const sent = ledger.at(start + i);
-    if (sent?.text === record.text && sent.epoch === record.epoch) continue;
+    return sent?.text !== text || sent.epoch !== epoch;
+  });
+  const ours = foreign < 0 ? end : start + foreign;
+  if (ours < ledger.leastEnd(kind) && foreign < 0)
+    throw new Error(`${where} ends at ${end}, but ${ledger.leastEnd(kind)} was acked`);
+  if (foreign < 0) {
+    // A start that was promised may lie past an end that was not.
+    if (end > Math.max(ledger.end, ledger.leastStart)) throw new Error(`${where} ends at ${end}, past ${ledger.end}`);
+    return;
+  }
+  checkRecovered(where, ledger, ours, records.slice(foreign), kind);
+}
+
+/** The open that has found this may have ended transactions: from there on it is markers, where nothing was that was promised. */
+function checkRecovered(
+  where: string,
+  ledger: PartitionLedger,
+  from: number,
+  added: readonly StoredRecord[],
+  kind: CrashKind,
+): void {
+  for (const [i, { text, epoch }] of added.entries()) {
+    const sent = ledger.at(from + i);
     const was = sent && `${sent.text} of epoch ${sent.epoch}`;
-    throw new Error(`${where}: at ${start + i} stands ${record.text} of epoch ${record.epoch}, not ${was}`);
+    if (from < ledger.leastEnd(kind) || !isMarkerText(text))
+      throw new Error(`${where}: at ${from + i} stands ${text} of epoch ${epoch}, not ${was}`);
+    checkFree(where, ledger, from + i, epoch);
+  }
+}
+
+function checkTransactions(ledger: Ledger, observed: Observed, kind: CrashKind): void {
+  for (const [id, transaction] of ledger.transactions) {
+    const { outcome, state, isSynced, isPower } = transaction;
+    const { seen, unseen } = transaction.look(ledger, observed);
+    if (outcome !== "commit" && seen > 0) throw new Error(`${id} was not committed, and ${seen} of it can be read`);
+    if (outcome !== "commit" || unseen === 0) continue;
+    const isPromised = state === "ended" && (kind === "process" || isSynced || isPower);
+    if (isPromised) throw new Error(`${id} was committed, and ${unseen} of it cannot be read`);
+    if (seen > 0 && (kind === "process" || isPower))
+      throw new Error(`${id} is torn: ${seen} of it can be read, and ${unseen} cannot`);
   }
 }
 

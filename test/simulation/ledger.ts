@@ -5,6 +5,8 @@
  * on it must be. "stored" is the promise of "process", that the page cache has it; "synced" that of "power".
  */
 import type { CrashKind } from "./images.ts";
+import { isMarkerText } from "./observe.ts";
+import { type Place, TransactionLedger } from "./transaction-ledger.ts";
 
 export type Fact =
   | { type: "creating"; topic: string; name: string; partitions: number; segmentBytes: number }
@@ -12,8 +14,8 @@ export type Fact =
   | { type: "deleting" | "deleted"; topic: string }
   | { type: "growing" | "grown"; topic: string; partitions: number }
   | { type: "altering" | "altered"; topic: string; segmentBytes: number }
-  /** The batch that is appended next, one text for each record. */
-  | { type: "sending"; topic: string; partition: number; offset: number; epoch: number; texts: string[] }
+  /** The batch that is appended next, one text for each record; in a transaction, if one is named. */
+  | { type: "sending"; topic: string; partition: number; offset: number; epoch: number; texts: string[]; tx?: string }
   /** It was not: nothing of it may be there from now on. */
   | { type: "refused"; topic: string; partition: number; offset: number }
   | { type: "stored" | "synced"; topic: string; partition: number; end: number }
@@ -27,11 +29,19 @@ export type Fact =
       offset: number;
       isSynced: boolean;
     }
+  /** `isPower`: some partition of it is, so that all of it is synced. `commits` are the offsets that belong to it. */
+  | { type: "ending"; tx: string; outcome: "commit" | "abort"; isPower: boolean; commits: GroupPlace[] }
+  | { type: "ended"; tx: string }
   /** All that was promised so far was synced. */
   | { type: "settled" }
   /** The disk went through a crash, and this is what the next open has found. */
   | { type: "crashed"; kind: CrashKind }
   | { type: "found"; observed: Observed };
+
+/** What a group has committed. */
+export interface GroupPlace extends Place {
+  group: string;
+}
 
 export interface Observed {
   topics: ObservedTopic[];
@@ -48,13 +58,18 @@ export interface ObservedPartition {
   start: number;
   end: number;
   epoch: number;
-  /** From `start` on. */
+  /** Where the earliest open transaction begins. */
+  lastStable: number;
+  aborted: { producerId: number; firstOffset: number; lastOffset: number }[];
+  /** From `start` on, markers among them. */
   records: StoredRecord[];
 }
 
 export interface StoredRecord {
   epoch: number;
   text: string;
+  /** Of one that belongs to a transaction. */
+  producerId?: number;
 }
 
 /** A topic from its creation to its deletion: another one of the same name is another topic. */
@@ -123,6 +138,7 @@ export interface CommitLedger {
 
 export class Ledger {
   readonly topics = new Map<string, TopicLedger>();
+  readonly transactions = new Map<string, TransactionLedger>();
   /** Of crashes that no open has come back from. */
   #crash: CrashKind = "process";
 
@@ -162,6 +178,12 @@ export class Ledger {
       case "altered":
         this.#topic(fact.topic).segmentBytes = [fact.segmentBytes];
         return;
+      case "ending":
+        this.#transaction(fact.tx).end(fact);
+        return;
+      case "ended":
+        this.#transaction(fact.tx).state = "ended";
+        return;
       case "settled":
         this.#settle();
         return;
@@ -173,7 +195,13 @@ export class Ledger {
         return;
       default:
         this.#takeOf(this.#topic(fact.topic).partition(fact.partition), fact);
+        this.#takeOfTransaction(fact);
     }
+  }
+
+  #takeOfTransaction(fact: Fact): void {
+    if (fact.type === "sending" && fact.tx !== undefined) this.#transaction(fact.tx).send(fact);
+    if (fact.type === "refused") for (const transaction of this.transactions.values()) transaction.refuse(fact);
   }
 
   #takeOf(partition: PartitionLedger, fact: Extract<Fact, { partition: number }>): void {
@@ -209,6 +237,7 @@ export class Ledger {
   }
 
   #settle(): void {
+    for (const transaction of this.transactions.values()) transaction.isSynced = transaction.state === "ended";
     for (const topic of this.topics.values()) {
       for (const partition of topic.partitions.values()) {
         partition.synced = Math.max(partition.synced, partition.stored);
@@ -220,6 +249,7 @@ export class Ledger {
   /** An open came back: what it has found is what there is, and it was synced. */
   #find(observed: Observed): void {
     this.#crash = "process";
+    for (const transaction of this.transactions.values()) transaction.find(this, observed);
     for (const topic of [...this.topics.values()]) {
       const found = observed.topics.find(({ name }) => this.named(name) === topic);
       if (!found) topic.state = "deleted";
@@ -235,7 +265,10 @@ export class Ledger {
       const partition = topic.partition(index);
       partition.first = partition.leastStart = partition.mostStart = start;
       partition.records = [...records];
-      partition.stored = partition.synced = end;
+      partition.stored = end;
+      // The open has synced what it found; the markers it may have put behind that come again with the next one.
+      const last = records.findLastIndex(({ text }) => !isMarkerText(text));
+      partition.synced = start + last + 1;
       partition.promise(start, end);
       partition.commits.clear();
       for (const { group, name, partition: of, offset } of commits) {
@@ -243,6 +276,12 @@ export class Ledger {
         partition.commits.set(group, { stored: offset, synced: offset, highest: offset });
       }
     }
+  }
+
+  #transaction(id: string): TransactionLedger {
+    const known = this.transactions.get(id) ?? new TransactionLedger();
+    this.transactions.set(id, known);
+    return known;
   }
 
   #topic(id: string): TopicLedger {

@@ -11,11 +11,31 @@ import {
   VALUE_AT,
   VALUE_LENGTH,
 } from "../../src/format/record.ts";
+import { readMarker } from "../../src/storage/producer-state.ts";
 import type { Observed, ObservedPartition, StoredRecord } from "./ledger.ts";
 
 const MAX_BYTES = 1 << 20;
 /** Look-ups are dear; so many of a partition tell enough. */
 const MOST_LOOKUPS = 12;
+
+/** The text that stands for the end of a transaction. */
+export function markerTextOf(batch: Batch): string {
+  return `${MARKER} ${readMarker(batch).type} ${batch.producerId}/${batch.producerEpoch}`;
+}
+
+export function endsTransactionOf(producerId: number, text: string): boolean {
+  return ["commit", "abort"].some((type) => text.startsWith(`${MARKER} ${type} ${producerId}/`));
+}
+
+export function isCommitText(text: string): boolean {
+  return text.startsWith(`${MARKER} commit `);
+}
+
+export function isMarkerText(text: string): boolean {
+  return text.startsWith(`${MARKER} `);
+}
+
+const MARKER = "marker";
 
 /** The text that stands for a record in the facts. */
 export function textOf(key: string | null, value: string | null, timestamp: number): string {
@@ -76,8 +96,23 @@ function observePartition(partition: Partition): ObservedPartition {
   }
   checkOffsetLookups(partition, where, start, end);
   checkTimestampLookups(partition, where, scanned);
-  const records = scanned.map(({ epoch, text }) => ({ epoch, text }));
-  return { start, end, epoch, records };
+  const records = scanned.map(({ epoch, text, producerId }) => ({ epoch, text, producerId }));
+  // Of one whose records are gone only the marker may be left, which the next open takes for nobody's.
+  const aborted = partition
+    .abortedTransactions(start, end)
+    .flatMap(({ producerId, firstOffset: first, lastOffset }) => {
+      const firstOffset = Math.max(first, start);
+      const own = records
+        .slice(firstOffset - start, lastOffset - start)
+        .some((record) => record.producerId === producerId);
+      return own ? [{ producerId, firstOffset, lastOffset }] : [];
+    });
+  return { start, end, epoch, lastStable: lastStableOf(partition), aborted, records };
+}
+
+/** Where the earliest open transaction begins. Markers that recovery has appended may still wait for their sync, at "power". */
+export function lastStableOf({ lastStableOffset, highWatermark, endOffset }: Partition): number {
+  return lastStableOffset < highWatermark ? lastStableOffset : endOffset;
 }
 
 function recordsOf(batch: Batch): Scanned[] {
@@ -85,12 +120,12 @@ function recordsOf(batch: Batch): Scanned[] {
   return Array.from({ length: table.count }, (_, index) => {
     const row = index * COLUMNS;
     const timestamp = batch.baseTimestamp + table.timestampDeltas[index];
-    const text = textOf(
-      field(table, row + KEY_AT, row + KEY_LENGTH),
-      field(table, row + VALUE_AT, row + VALUE_LENGTH),
-      timestamp,
-    );
-    return { offset: batch.baseOffset + table.rows[row + OFFSET_DELTA], timestamp, epoch: batch.leaderEpoch, text };
+    const key = field(table, row + KEY_AT, row + KEY_LENGTH);
+    const value = field(table, row + VALUE_AT, row + VALUE_LENGTH);
+    const text = batch.isControl ? markerTextOf(batch) : textOf(key, value, timestamp);
+    const producerId = batch.isTransactional && !batch.isControl ? batch.producerId : undefined;
+    const offset = batch.baseOffset + table.rows[row + OFFSET_DELTA];
+    return { offset, timestamp, epoch: batch.leaderEpoch, text, producerId };
   });
 }
 
@@ -109,7 +144,9 @@ function checkOffsetLookups(partition: Partition, where: string, start: number, 
   }
 }
 
-function checkTimestampLookups(partition: Partition, where: string, scanned: Scanned[]): void {
+/** Of markers nobody asks when they were written. */
+function checkTimestampLookups(partition: Partition, where: string, all: Scanned[]): void {
+  const scanned = all.filter(({ text }) => !isMarkerText(text));
   const step = Math.max(1, Math.ceil(scanned.length / MOST_LOOKUPS));
   for (let i = 0; i < scanned.length; i += step) {
     const timestamp = scanned[i].timestamp + (i % 2);

@@ -12,21 +12,22 @@ import type { CrashImage, CrashKind } from "./images.ts";
 import { checkFree, checkPromises } from "./invariants.ts";
 import { type Fact, Ledger, type Observed } from "./ledger.ts";
 import { Mortal } from "./mortal.ts";
-import { inOrder, observe, textOf } from "./observe.ts";
+import { inOrder, lastStableOf, observe, textOf } from "./observe.ts";
 import { Random } from "./random.ts";
 import { DATA, engineOptions } from "./workload.ts";
 
-/** How a disk was left: by which crash, of which boot. */
+/** How a disk was left: by which crash, of which boot, by an engine of which level. */
 export interface Left {
   kind: CrashKind;
   bootId: string;
+  durability: "process" | "power";
 }
 
 export async function checkRecovery(image: CrashImage, facts: readonly Fact[], left: Left): Promise<void> {
   const { files, clock } = image;
   const random = new Random(image.seed, image.point, image.variant.length);
   const ledger = new Ledger(facts);
-  const open = (as: Left, on = files) => openLife(on, clock, random, bootAfter(as));
+  const open = (as: Left, on = files) => openLife(on, clock, random, as);
 
   const first = await open(left);
   const observed = await observeSound(first.engine);
@@ -37,7 +38,7 @@ export async function checkRecovery(image: CrashImage, facts: readonly Fact[], l
   if (random.oneIn(2)) return;
 
   const bytes = partitionBytes(files, DATA);
-  const again = { kind: "process", bootId: bootAfter(left) } as const;
+  const again = { ...left, kind: "process", bootId: bootAfter(left) } as const;
   const second = await open(again);
   expectSame(await observeSound(second.engine), observed);
   expectSameBytes(partitionBytes(files, DATA), bytes);
@@ -54,7 +55,7 @@ export async function checkRecovery(image: CrashImage, facts: readonly Fact[], l
 }
 
 /** The boot in which a disk that was left so is opened next. */
-export function bootAfter({ kind, bootId }: Left): string {
+export function bootAfter({ kind, bootId }: Pick<Left, "kind" | "bootId">): string {
   return kind === "process" ? bootId : `${bootId}'`;
 }
 
@@ -62,10 +63,10 @@ async function openLife(
   files: MemoryFiles,
   clock: TestClock,
   random: Random,
-  bootId: string,
+  left: Left,
 ): Promise<{ process: Mortal; engine: Engine }> {
-  const process = new Mortal({ files, clock, random, bootId });
-  return { process, engine: await Engine.open(DATA, engineOptions(process)) };
+  const process = new Mortal({ files, clock, random, bootId: bootAfter(left) });
+  return { process, engine: await Engine.open(DATA, engineOptions(process, left.durability)) };
 }
 
 /** Looks at everything. A crash alone is no damage. */
@@ -109,6 +110,7 @@ async function goOn(engine: Engine, ledger: Ledger, observed: Observed): Promise
         of.records.push({ epoch: partition.leaderEpoch, text: textOf(null, value, timestamp) });
       }
       of.end = offset + 2;
+      of.lastStable = lastStableOf(partition);
       await engine.offsets.commit("later", [{ topic: name, partition: index, offset }]);
       grown.commits.push({ group: "later", name, partition: index, offset });
     }

@@ -1,24 +1,28 @@
 /**
  * What an application may do to a data directory, drawn by chance: topics at both levels come, grow, change and go; batches
- * are appended until segments roll; records are deleted, by hand and by retention; groups commit; the process closes the
- * directory in order, or dies, and opens it again.
+ * are appended until segments roll, some of them in transactions; records are deleted, by hand and by retention; groups commit;
+ * the process closes the directory in order, or dies, and opens it again.
  */
 import type { TopicOptions } from "../../src/engine/config.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Partition } from "../../src/engine/partition.ts";
 import type { Topic } from "../../src/engine/topic.ts";
 import { hasCode } from "../../src/errors.ts";
-import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import type { Batch } from "../../src/format/batch.ts";
+import { BatchBuilder, type SealedBatch } from "../../src/format/batch-builder.ts";
 import type { World } from "./explore.ts";
-import type { Fact, Ledger } from "./ledger.ts";
+import type { Fact, GroupPlace, Ledger } from "./ledger.ts";
 import { Mortal } from "./mortal.ts";
-import { observe, textOf } from "./observe.ts";
+import { markerTextOf, observe, textOf } from "./observe.ts";
+import { TRANSACTIONAL_GROUP, Transactor, watchMarkers } from "./transactor.ts";
 
 export const DATA = "/home/data";
 
 export interface WorkloadOptions {
   steps: number;
   bootId: string;
+  /** Of topics that say nothing else, the log's own among them. */
+  durability: "process" | "power";
   /** What is known of the disk it begins with, which has been through a crash. Without it there is nothing yet. */
   before?: Ledger;
 }
@@ -33,14 +37,19 @@ const MOST_TRIES = 5;
 
 export async function runWorkload(world: World<Fact>, options: WorkloadOptions): Promise<void> {
   const workload = new Workload(world, options);
-  await workload.open();
-  if (options.before) await workload.noteFound();
-  for (let step = 0; step < options.steps; step++) await workload.step();
-  await workload.end();
+  const unwatch = watchMarkers((...marker) => workload.mark(...marker));
+  try {
+    await workload.open();
+    if (options.before) await workload.noteFound();
+    for (let step = 0; step < options.steps; step++) await workload.step();
+    await workload.end();
+  } finally {
+    unwatch();
+  }
 }
 
 /** So that an image is opened as the workload left it. */
-export function engineOptions(process: Mortal, durability: "process" | "power" = "process") {
+export function engineOptions(process: Mortal, durability: "process" | "power") {
   const { chance, identity } = process;
   const intervals = { flushMs: FLUSH_MS, checkpointMs: CHECKPOINT_MS, retentionCheckMs: NEVER_MS };
   return { files: process, clock: process, chance, identity, durability, ...intervals };
@@ -49,28 +58,34 @@ export function engineOptions(process: Mortal, durability: "process" | "power" =
 class Workload {
   readonly #world: World<Fact>;
   readonly #options: WorkloadOptions;
-  readonly #durability: "process" | "power";
   #process!: Mortal;
   #engine!: Engine;
   /** The name of a topic → which of that name it is. */
   readonly #ids = new Map<string, string>();
   /** Group, topic and partition → the last offset that it was told to commit. */
   readonly #committed = new Map<string, number>();
+  readonly #transactor: Transactor;
+  /** What this run begins with is not looked at yet: markers that the open appends are a part of what it finds. */
+  #isFound: boolean;
+  /** While it is being opened: what an open appends comes after what it syncs. */
+  #late: Fact[] | undefined;
   #pending: Promise<void>[] = [];
   #records = 0;
 
   constructor(world: World<Fact>, options: WorkloadOptions) {
     this.#world = world;
     this.#options = options;
-    this.#durability = world.random.oneIn(2) ? "power" : "process";
+    this.#isFound = options.before === undefined;
+    this.#transactor = new Transactor(this.#transactionHost(), options.before?.transactions.size ?? 0);
   }
 
   async open(): Promise<void> {
+    this.#late = [];
     for (let tries = 1; ; tries++) {
       const { files, clock, random } = this.#world;
       this.#process = new Mortal({ files, clock, random, bootId: this.#options.bootId });
       try {
-        this.#engine = await Engine.open(DATA, engineOptions(this.#process, this.#durability));
+        this.#engine = await Engine.open(DATA, engineOptions(this.#process, this.#options.durability));
         for (const topic of this.#engine.topics.values()) await topic.ready();
         break;
       } catch (error) {
@@ -84,11 +99,14 @@ class Workload {
         this.#ids.set(topic.name, this.#options.before!.named(topic.name)!.id);
     }
     if (this.#engine.openReport.lastClose !== "clean") this.#noteSettled();
+    for (const fact of this.#late) this.#note(fact);
+    this.#late = undefined;
   }
 
   async noteFound(): Promise<void> {
     const observed = await observe(this.#engine);
     this.#note({ type: "found", observed });
+    this.#isFound = true;
     for (const { group, name, partition, offset } of observed.commits) {
       this.#committed.set(placeOf(group, this.#ids.get(name)!, partition), offset);
     }
@@ -102,6 +120,12 @@ class Workload {
       if (!isFault(error)) throw error;
       await this.#die();
     }
+  }
+
+  /** The coordinator ends a transaction in a partition. */
+  mark(partition: Partition, marker: Batch, append: () => number): number {
+    if (!this.#isFound || partition.topic.isInternal) return append();
+    return this.#noteAppend(partition, [markerTextOf(marker)], append);
   }
 
   /** What is still under way comes to its end, good or bad. */
@@ -118,7 +142,8 @@ class Workload {
   async #act(chance: number): Promise<void> {
     const { random, clock } = this.#world;
     if (this.#topics().length === 0) return this.#create();
-    if (chance < 48) return this.#append();
+    if (chance < 36) return this.#append();
+    if (chance < 48) return this.#transactor.step();
     if (chance < 56) return this.#settle();
     if (chance < 66) return this.#commit();
     if (chance < 69) return this.#flush();
@@ -137,36 +162,53 @@ class Workload {
   }
 
   async #append(): Promise<void> {
-    const { topic, partition } = this.#anyPartition();
+    const partition = this.#anyPartition();
     const count = this.#world.random.below(10) === 0 ? 4 : 1;
-    for (let i = 0; i < count; i++) this.#appendBatch(topic, partition);
+    for (let i = 0; i < count; i++) this.#appendBatch(partition);
     if (this.#world.random.oneIn(4)) await this.#settle();
   }
 
-  #appendBatch(topic: Topic, partition: Partition): void {
+  #appendBatch(partition: Partition): void {
+    const { builder, texts } = this.#build(partition);
+    this.#send(partition, builder.seal(), texts);
+  }
+
+  #build(partition: Partition): { builder: BatchBuilder; texts: string[] } {
     const { random, clock } = this.#world;
-    const where = this.#where(topic, partition);
     const builder = new BatchBuilder();
     const texts: string[] = [];
     for (let left = 1 + random.below(4); left > 0; left--) {
       const key = random.oneIn(3) ? null : `k${random.below(5)}`;
-      const value = this.#value(where.topic, partition.index);
+      const value = this.#value(this.#where(partition).topic, partition.index);
       const timestamp = clock.now() + random.below(2000) - 1000;
       builder.append(key, value, undefined, timestamp);
       texts.push(textOf(key, value, timestamp));
     }
+    return { builder, texts };
+  }
+
+  #send(partition: Partition, batch: SealedBatch, texts: string[], tx?: string): void {
+    this.#noteAppend(partition, texts, () => partition.append(batch), tx);
+    const where = this.#where(partition);
+    const end = partition.endOffset;
+    const acknowledged = partition.acknowledged(end);
+    if (acknowledged) this.#await(acknowledged.then(() => this.#note({ type: "synced", ...where, end })));
+  }
+
+  #noteAppend(partition: Partition, texts: string[], append: () => number, tx?: string): number {
+    const where = this.#where(partition);
     const offset = partition.endOffset;
-    this.#note({ type: "sending", ...where, offset, epoch: partition.leaderEpoch, texts });
-    const end = offset + texts.length;
+    this.#note({ type: "sending", ...where, offset, epoch: partition.leaderEpoch, texts, tx });
     try {
-      if (partition.append(builder.seal()) !== offset) throw new Error(`appended elsewhere than at ${offset}`);
+      if (append() !== offset) throw new Error(`appended elsewhere than at ${offset}`);
     } catch (error) {
       this.#note({ type: "refused", ...where, offset });
       throw error;
     }
-    this.#note({ type: "stored", ...where, end });
-    const acknowledged = partition.acknowledged(end);
-    if (acknowledged) this.#await(acknowledged.then(() => this.#note({ type: "synced", ...where, end })));
+    const stored = { type: "stored", ...where, end: offset + texts.length } as const;
+    if (this.#late) this.#late.push(stored);
+    else this.#note(stored);
+    return offset;
   }
 
   /** Tells where it belongs. Most are small; some reach over several sectors. */
@@ -178,20 +220,55 @@ class Workload {
 
   async #commit(): Promise<void> {
     const { random } = this.#world;
-    const { topic, partition } = this.#anyPartition();
-    const group = GROUPS[random.below(GROUPS.length)];
-    const where = this.#where(topic, partition);
+    const partition = this.#anyPartition();
+    const place = this.#nextCommit(GROUPS[random.below(GROUPS.length)], partition);
+    if (place === undefined) return;
+    const { group, offset } = place;
+    const fact = { ...place, isSynced: this.#options.durability === "power" };
+    this.#note({ type: "committing", ...fact });
+    const entry = { topic: partition.topic.name, partition: partition.index, offset };
+    const committed = this.#engine.offsets.commit(group, [entry]);
+    this.#await(committed.then(() => this.#note({ type: "committed", ...fact })));
+    if (random.oneIn(2)) await this.#settle();
+  }
+
+  /** Never back. */
+  #nextCommit(group: string, partition: Partition): GroupPlace | undefined {
+    const where = this.#where(partition);
     const place = placeOf(group, where.topic, where.partition);
     const before = this.#committed.get(place) ?? 0;
     const last = partition.highWatermark;
-    if (last < before) return;
-    const offset = before + random.below(last - before + 1);
+    if (last < before) return undefined;
+    const offset = before + this.#world.random.below(last - before + 1);
+    // Else nothing would tell whether the second of two transactions has committed it.
+    if (group === TRANSACTIONAL_GROUP && offset === this.#committed.get(place)) return undefined;
     this.#committed.set(place, offset);
-    const fact = { group, ...where, offset, isSynced: this.#durability === "power" };
-    this.#note({ type: "committing", ...fact });
-    const committed = this.#engine.offsets.commit(group, [{ topic: topic.name, partition: partition.index, offset }]);
-    this.#await(committed.then(() => this.#note({ type: "committed", ...fact })));
-    if (random.oneIn(2)) await this.#settle();
+    return { group, ...where, offset };
+  }
+
+  #transactionHost(): ConstructorParameters<typeof Transactor>[0] {
+    const note = (type: "committing" | "committed", commits: GroupPlace[], isSynced: boolean) => {
+      for (const commit of commits) this.#note({ type, ...commit, isSynced });
+    };
+    const engineOf = () => this.#engine;
+    return {
+      random: this.#world.random,
+      get engine() {
+        return engineOf();
+      },
+      anyPartition: () => this.#anyPartition(),
+      build: (partition) => this.#build(partition),
+      send: (...batch) => this.#send(...batch),
+      nextCommit: (group, partition) => this.#nextCommit(group, partition),
+      ending: (tx, outcome, isPower, commits) => {
+        note("committing", commits, isPower);
+        this.#note({ type: "ending", tx, outcome, isPower, commits });
+      },
+      ended: (tx, isPower, commits) => {
+        this.#note({ type: "ended", tx });
+        note("committed", commits, isPower);
+      },
+    };
   }
 
   async #flush(): Promise<void> {
@@ -248,19 +325,19 @@ class Workload {
   }
 
   async #deleteRecords(): Promise<void> {
-    const { topic, partition } = this.#anyPartition();
+    const partition = this.#anyPartition();
     const { startOffset, highWatermark } = partition;
     const start = startOffset + this.#world.random.below(highWatermark - startOffset + 1);
-    await this.#cut(topic, partition, start, () => partition.deleteRecordsBefore(start));
+    await this.#cut(partition, start, () => partition.deleteRecordsBefore(start));
   }
 
   async #truncate(): Promise<void> {
-    const { topic, partition } = this.#anyPartition();
-    await this.#cut(topic, partition, partition.endOffset, () => partition.truncate());
+    const partition = this.#anyPartition();
+    await this.#cut(partition, partition.endOffset, () => partition.truncate());
   }
 
-  async #cut(topic: Topic, partition: Partition, start: number, run: () => Promise<unknown>): Promise<void> {
-    const where = this.#where(topic, partition);
+  async #cut(partition: Partition, start: number, run: () => Promise<unknown>): Promise<void> {
+    const where = this.#where(partition);
     this.#note({ type: "cutting", ...where, start });
     await run();
     this.#note({ type: "cut", ...where, start });
@@ -270,7 +347,7 @@ class Workload {
   async #retain(): Promise<void> {
     for (const topic of this.#topics()) {
       for (const partition of topic.partitions) {
-        this.#note({ type: "cutting", ...this.#where(topic, partition!), start: partition!.endOffset });
+        this.#note({ type: "cutting", ...this.#where(partition!), start: partition!.endOffset });
       }
     }
     await this.#engine.retain();
@@ -280,12 +357,14 @@ class Workload {
     await this.#settle();
     await this.#engine.close();
     this.#noteSettled();
+    this.#transactor.forget();
     await this.open();
   }
 
   async #die(): Promise<void> {
     this.#pending = [];
     this.#process.kill();
+    this.#transactor.forget();
     await this.open();
   }
 
@@ -301,7 +380,7 @@ class Workload {
       for (const partition of topic.partitions) {
         const { durableOffset, highWatermark } = partition!;
         const end = topic.durability === "power" ? Math.max(durableOffset, highWatermark) : durableOffset;
-        this.#note({ type: "synced", ...this.#where(topic, partition!), end });
+        this.#note({ type: "synced", ...this.#where(partition!), end });
       }
     }
   }
@@ -321,13 +400,13 @@ class Workload {
     return topics[this.#world.random.below(topics.length)];
   }
 
-  #anyPartition(): { topic: Topic; partition: Partition } {
+  #anyPartition(): Partition {
     const topic = this.#anyTopic();
-    return { topic, partition: topic.partition(this.#world.random.below(topic.partitionCount)) };
+    return topic.partition(this.#world.random.below(topic.partitionCount));
   }
 
-  #where(topic: Topic, partition: Partition): { topic: string; partition: number } {
-    return { topic: this.#ids.get(topic.name)!, partition: partition.index };
+  #where({ topic, index }: Partition): { topic: string; partition: number } {
+    return { topic: this.#ids.get(topic.name)!, partition: index };
   }
 
   #note(fact: Fact): void {
@@ -341,5 +420,10 @@ function placeOf(group: string, topic: string, partition: number): string {
 
 /** What a failing disk does to those who work on it. */
 function isFault(error: unknown): boolean {
-  return hasCode(error, "VARVE_POISONED", "VARVE_IO");
+  return hasCode(error, "VARVE_POISONED", "VARVE_IO") || isStuck(error);
+}
+
+/** Its markers cannot be written, for that reason. */
+function isStuck(error: unknown): boolean {
+  return hasCode(error, "VARVE_TRANSACTION_STATE") && error.retriable;
 }

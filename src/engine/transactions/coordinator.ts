@@ -251,7 +251,7 @@ export class TransactionCoordinator {
     for (const partition of transaction.partitions) {
       await partition.ready().catch(() => {});
       if (partition.topic.name === OFFSETS_TOPIC) await this.#host.loadOffsets();
-      if (!(await isMarked(partition, transaction, mayHaveLost))) transaction.unmarked.push(partition);
+      if (!isMarked(partition, transaction, mayHaveLost)) transaction.unmarked.push(partition);
     }
   }
 

@@ -1,7 +1,7 @@
 /** The coordinator, state by state, with a clock in hand. */
 import { describe, expect, it } from "vitest";
 import { TestClock } from "../../../src/testing/clock.ts";
-import { errorOf, openEngine, reopenEngine } from "../engines.ts";
+import { errorOf, FOLDER, openEngine, rebootEngine, reopenEngine } from "../engines.ts";
 import { committedValues, openWorld, TestProducer, TIMEOUT_MS, told, transactionalBatch } from "./producers.ts";
 
 describe("a transaction", () => {
@@ -343,6 +343,29 @@ describe("time", () => {
     clock.jump(10 * TIMEOUT_MS);
     await clock.advanceAsync(TIMEOUT_MS - 1);
     expect(producer.state).toBe("Ongoing");
+    await engine.close();
+  });
+
+  it("that was aborted is not shown by the commit of the next one, when a power cut took what was between them", async () => {
+    const { engine, clock, files, memory } = await openWorld();
+    const producer = await TestProducer.init(engine);
+    await producer.send("orders", 0, "a");
+    await engine.flush();
+    const path = `${FOLDER}/orders-0/00000000000000000000.log`;
+    const { size } = memory.stat(path)!;
+    await producer.abort();
+    await producer.send("orders", 0, "b");
+    files.fail({ on: "write", path: /orders-0.*log$/, code: "VARVE_NO_SPACE", times: Number.POSITIVE_INFINITY });
+    await producer.commit();
+    expect(producer.state).toBe("PrepareCommit");
+    const left = memory.clone();
+    left.open(path, "write").truncate(size);
+    const again = await rebootEngine({ files: left, clock });
+    const orders = again.topic("orders").partition(0);
+    expect(committedValues(orders)).toEqual([]);
+    expect(orders.lastStableOffset).toBe(orders.endOffset);
+    await again.close();
+    files.clear();
     await engine.close();
   });
 
