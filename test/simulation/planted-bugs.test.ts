@@ -4,6 +4,8 @@
  */
 import { afterEach, expect, it, vi } from "vitest";
 import { Partition } from "../../src/engine/partition.ts";
+import { TRANSACTIONS_TOPIC } from "../../src/engine/topic.ts";
+import { Ending } from "../../src/engine/transactions/ending.ts";
 import type * as batches from "../../src/format/batch.ts";
 import type { Files } from "../../src/storage/files.ts";
 import { nameOf, parentOf, parseSegmentFile } from "../../src/storage/paths.ts";
@@ -48,7 +50,7 @@ it("nothing is caught where nothing is planted", async () => {
 
 it("no fsync is caught", async () => {
   const found = await verdict(() => ({ syncsFile: (path) => !path.endsWith(".log") }));
-  expect(found).toMatch(/ends at \d+, but \d+ was acked|is gone|had committed/);
+  expect(found).toMatch(/ends at \d+, but \d+ was acked|is gone|had committed|reported as corrupt/);
 });
 
 it("no folder sync is caught", async () => {
@@ -85,4 +87,24 @@ it("a recovery point that moves before the sync is caught", async () => {
     return this.endOffset;
   });
   expect(await verdict()).toMatch(/reported as corrupt|ends at|are damaged/);
+});
+
+it("a transaction whose decision is not synced is caught", async () => {
+  const { flush } = Partition.prototype;
+  vi.spyOn(Partition.prototype, "flush").mockImplementation(async function (this: Partition) {
+    if (this.topic.name !== TRANSACTIONS_TOPIC) await flush.call(this);
+  });
+  expect(await verdict()).toMatch(/^tx\d+ (is torn|was committed)/);
+});
+
+it("a transaction that was decided and is not completed by the next open is caught", async () => {
+  vi.spyOn(Ending.prototype, "complete").mockImplementation(async () => {});
+  expect(await verdict()).toMatch(/^tx\d+ (is torn|was committed)/);
+});
+
+it("records of a transaction that are served before its end are caught", async () => {
+  vi.spyOn(Partition.prototype, "lastStableOffset", "get").mockImplementation(function (this: Partition) {
+    return this.highWatermark;
+  });
+  expect(await verdict()).toMatch(/is served, but/);
 });
