@@ -6,6 +6,7 @@ export type { ConsumerGroup, GroupDescription, GroupLag, GroupMemberDescription 
 export type { OnCorrupt, OutOfRange, SkippedEvent } from "./client/fetcher.ts";
 export { DEAD_LETTER_HEADERS } from "./client/group-handling.ts";
 export type { Handling, ResetOptions, ResetTarget, RetryOptions, RunOptions } from "./client/group-options.ts";
+export type { LatestValues } from "./client/latest-values.ts";
 export type { OffsetReset } from "./client/offset-reset.ts";
 export { type OpenOptions, open, type Surroundings } from "./client/open.ts";
 export type { BatchesOptions, ConsumerOptions, ProducerOptions, ReadOptions } from "./client/options.ts";

@@ -8,6 +8,7 @@ import { VarveError } from "../errors.ts";
 import { Consumer } from "./consumer.ts";
 import type { ClientContext } from "./context.ts";
 import { isAborted } from "./fetcher.ts";
+import { LatestValues } from "./latest-values.ts";
 import { type ConsumerOptions, checkReadOptions, type ReadOptions } from "./options.ts";
 import type { ProducerRecord, RecordMetadata, TopicLike } from "./producer-record.ts";
 import { ConsumerRecord, RecordSource } from "./record.ts";
@@ -154,6 +155,14 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     if (table === undefined) return undefined;
     const source = new RecordSource(topic.name, partition, batch, table, this.#serdeOf(topic), "string");
     return new ConsumerRecord<V>(source, table.count - 1);
+  }
+
+  /** The latest record of each key, by key: see LatestValues. Resolves when the index is built. */
+  async latest(): Promise<LatestValues<V>> {
+    const read = (partition: number, offset: number) => this.get(partition, offset);
+    const latest = new LatestValues<V>(this.#context, this.#checked(), read);
+    await latest.catchUp();
+    return latest;
   }
 
   /** Reads a range, and ends at the end offset seen at the call. Several partitions come one after the other in chunks. */

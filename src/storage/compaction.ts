@@ -23,7 +23,7 @@ import { Pacer } from "./pacer.ts";
 import { join, parseSegmentFile } from "./paths.ts";
 import { RecordRetention, type Verdict } from "./record-retention.ts";
 import { rollSegment } from "./roll.ts";
-import { isDamage, scanBatches } from "./scan.ts";
+import { isDamage, walkBatches } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { groupSegments } from "./segment-groups.ts";
 import { SegmentSwap } from "./segment-swap.ts";
@@ -340,7 +340,7 @@ class CompactionRun {
 
   *#batchesIn(segment: Segment): Generator<Batch> {
     const structure = structureIn(this.#state, segment, segment.baseOffset);
-    for (const scanned of scanBatches(segment.log, 0, segment.size, structure)) {
+    for (const scanned of walkBatches(segment.log, segment.size, structure)) {
       if (!isDamage(scanned)) {
         yield scanned;
         continue;
