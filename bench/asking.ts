@@ -32,7 +32,7 @@ export interface Manner {
 }
 
 const ROUND_SECONDS = 0.5;
-const QUICK_ROUND_SECONDS = 0.2;
+const QUICK_ROUND_SECONDS = 0.15;
 /** Neither a start nor a round may take longer. */
 const PATIENCE_MS = 15 * 60_000;
 

@@ -16,7 +16,7 @@ import { report } from "./report.ts";
 import type { Machine, Results } from "./results.ts";
 
 const ROUNDS = 5;
-const QUICK_ROUNDS = 3;
+const QUICK_ROUNDS = 2;
 
 interface Wishes {
   names: string[];

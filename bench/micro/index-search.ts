@@ -69,7 +69,7 @@ function searchAll(search: (place: number) => number): number {
 
 export default contest({
   title: "one search among 100,000 entries",
-  unit: "search",
+  unit: "look-up",
   cases: (["offset", "time"] as const).map((kind) => ({
     name: `${kind} index`,
     unitsPerCall: SEARCH_COUNT,

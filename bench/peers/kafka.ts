@@ -63,15 +63,6 @@ export async function kafkaTool(main: string, args: string[]): Promise<string> {
   return stdout;
 }
 
-export async function createTopic(address: string, topic: string): Promise<void> {
-  const args = ["--bootstrap-server", address, "--create", "--if-not-exists", "--topic", topic, "--partitions", "1"];
-  await kafkaTool("org.apache.kafka.tools.TopicCommand", args);
-}
-
-export async function deleteTopic(address: string, topic: string): Promise<void> {
-  await kafkaTool("org.apache.kafka.tools.TopicCommand", ["--bootstrap-server", address, "--delete", "--topic", topic]);
-}
-
 /** As many records as fast as they go; records per second by the tool's own summary. */
 export async function producerPerformance(
   address: string,

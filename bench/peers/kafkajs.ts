@@ -1,4 +1,4 @@
-/** kafkajs as a client of a real Kafka. */
+/** kafkajs as a client of a real Kafka, and for what has to be made and removed there: it starts faster than a tool in Java. */
 import { load } from "./load-package.ts";
 
 interface Producer {
@@ -21,25 +21,44 @@ interface Kafkajs {
 
 let topics = 0;
 
-/** A producer and an empty topic for it, which goes with it. */
-export async function connectKafkajs(broker: string) {
+function connect(broker: string) {
   const { Kafka, logLevel } = load<Kafkajs>("kafkajs");
-  const kafka = new Kafka({
+  return new Kafka({
     clientId: "bench",
     brokers: [broker],
     logLevel: logLevel.NOTHING,
     requestTimeout: 120_000,
   });
-  const admin = kafka.admin();
-  await admin.connect();
+}
+
+/** A producer and an empty topic for it, which goes with it. */
+export async function connectKafkajs(broker: string) {
   const topic = `single-${process.pid}-${topics++}`;
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
-  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await createTopic(broker, topic);
+  const producer = connect(broker).producer({ allowAutoTopicCreation: false });
   await producer.connect();
   const close = async () => {
     await producer.disconnect();
-    await admin.deleteTopics({ topics: [topic] });
-    await admin.disconnect();
+    await deleteTopic(broker, topic);
   };
   return { producer, topic, close };
+}
+
+/** With one partition. */
+export function createTopic(broker: string, topic: string): Promise<void> {
+  return administer(broker, (admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+}
+
+export function deleteTopic(broker: string, topic: string): Promise<void> {
+  return administer(broker, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+async function administer(broker: string, work: (admin: Admin) => Promise<unknown>): Promise<void> {
+  const admin = connect(broker).admin();
+  await admin.connect();
+  try {
+    await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
 }

@@ -6,7 +6,8 @@ import { sqlite } from "../peers/better-sqlite3.ts";
 import { Chronicle } from "../peers/chronicle.ts";
 import { level } from "../peers/classic-level.ts";
 import { hypercore } from "../peers/hypercore.ts";
-import { createTopic, deleteTopic, producerPerformance } from "../peers/kafka.ts";
+import { producerPerformance } from "../peers/kafka.ts";
+import { createTopic, deleteTopic } from "../peers/kafkajs.ts";
 import { lmdb } from "../peers/lmdb.ts";
 import { raw } from "../peers/raw.ts";
 import { varve } from "../peers/varve.ts";
@@ -34,7 +35,7 @@ export const chronicleFilled: Subject = {
 const kafka: Subject = {
   mode: "ProducerPerformance: acks=1, batch.size 131072, linger 5 ms; 116 B of value, over loopback",
   waits: true,
-  needs: ["kafka tools", "kafka"],
+  needs: ["packages", "kafka tools", "kafka"],
   async start({ kafka: address, isQuick }) {
     let round = 0;
     return {

@@ -34,7 +34,7 @@ function waiting(mode: string, open: Opener, rest: Partial<Subject> = {}): Subje
       const channel = await open(folder, () => flight.landed());
       return {
         mode: channel.note ? `${mode}; ${channel.note}` : mode,
-        round: () => flight.over(channel, isQuick ? 1 : 4),
+        round: () => flight.over(channel, isQuick ? 0.5 : 4),
         end: async () => void (await channel.close()),
       };
     },

@@ -35,7 +35,7 @@ function varve(engine: Engine, retains: boolean): Subject {
       const send = () => producer.sendBatch(topic, records);
       return {
         mode: `${mode}; engine ${log.engine}`,
-        round: () => observed(send, isQuick ? 2 : 8),
+        round: () => observed(send, isQuick ? 1 : 8),
         end: () => log.close(),
       };
     },

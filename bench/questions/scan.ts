@@ -4,7 +4,8 @@ import { sqlite } from "../peers/better-sqlite3.ts";
 import { Chronicle } from "../peers/chronicle.ts";
 import { level } from "../peers/classic-level.ts";
 import { hypercore } from "../peers/hypercore.ts";
-import { consumerPerformance, createTopic, producerPerformance } from "../peers/kafka.ts";
+import { consumerPerformance, producerPerformance } from "../peers/kafka.ts";
+import { createTopic } from "../peers/kafkajs.ts";
 import { lmdb } from "../peers/lmdb.ts";
 import { raw, storedBatch } from "../peers/raw.ts";
 import { eager, eagerBatches, lazy, recycled, varve } from "../peers/varve.ts";
@@ -57,7 +58,7 @@ function chronicle(command: "scan" | "walk"): Subject {
 const kafka: Subject = {
   mode: "ConsumerPerformance, its rate while fetching; byte[], over loopback",
   waits: true,
-  needs: ["kafka tools", "kafka"],
+  needs: ["packages", "kafka tools", "kafka"],
   async start({ kafka: address, isQuick }) {
     const count = isQuick ? 500_000 : 2_000_000;
     await createTopic(address!, "scan");

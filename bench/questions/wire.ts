@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { consumerPerformance, createTopic, deleteTopic, endToEndLatency, producerPerformance } from "../peers/kafka.ts";
+import { consumerPerformance, endToEndLatency, producerPerformance } from "../peers/kafka.ts";
+import { createTopic, deleteTopic } from "../peers/kafkajs.ts";
 import { root } from "../places.ts";
 import type { Contest, Figures, Question, Setting, Subject } from "../question.ts";
 
@@ -77,11 +78,15 @@ const tools =
 export default {
   title: "varve serve and Kafka under Kafka's own tools, over loopback",
   subjects: {
-    varve: served(`varve serve, durability process; ${tools}`, ["kafka tools"], serve),
-    kafka: served(`Kafka 4.1.1, KRaft, heap 2 GB; ${tools}`, ["kafka tools", "kafka"], async ({ kafka }) => ({
-      address: kafka!,
-      end: async () => {},
-    })),
+    varve: served(`varve serve, durability process; ${tools}`, ["packages", "kafka tools"], serve),
+    kafka: served(
+      `Kafka 4.1.1, KRaft, heap 2 GB; ${tools}`,
+      ["packages", "kafka tools", "kafka"],
+      async ({ kafka }) => ({
+        address: kafka!,
+        end: async () => {},
+      }),
+    ),
   },
   compare: ["produce 100 B", "produce 1 KiB", "consume 100 B", "consume 1 KiB", "end to end p99", "end to end p50"].map(
     (metric): [string, string] => [`varve ${metric}`, `kafka ${metric}`],
