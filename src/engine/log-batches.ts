@@ -5,14 +5,10 @@ import type { Partition } from "./partition.ts";
 
 const READ_BYTES = 1024 * 1024;
 
-/** Up to the end as it is now, when no other is given. */
-export async function* batchesOf(
-  partition: Partition,
-  lost: (reason: string) => void,
-  from = partition.startOffset,
-  end = partition.endOffset,
-): AsyncGenerator<Batch> {
-  let offset = from;
+/** Up to the end as it is now. */
+export async function* batchesOf(partition: Partition, lost: (reason: string) => void): AsyncGenerator<Batch> {
+  let offset = partition.startOffset;
+  const end = partition.endOffset;
   while (offset < end) {
     try {
       const batches = partition.read(offset, READ_BYTES, end);

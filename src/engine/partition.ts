@@ -327,6 +327,11 @@ export class Partition {
     return this.#log?.openTransactions ?? [];
   }
 
+  /** Where the open transaction of a producer began here. */
+  openSince(producerId: number): number | undefined {
+    return this.#log?.openSince(producerId);
+  }
+
   /** Calls `fn`, at once and often, whenever a bound may have moved or the partition is gone. Returns the call that ends it. */
   watch(fn: () => void): () => void {
     return this.#watchers.add(fn);

@@ -189,6 +189,10 @@ export class Log {
     return this.#state.producers.openTransactions;
   }
 
+  openSince(producerId: number): number | undefined {
+    return this.#state.producers.openSince(producerId);
+  }
+
   /** Whether a batch with a producer id comes next, or came before. */
   judgeSequence(batch: Batch): SequenceVerdict {
     return this.#state.producers.judge(batch);

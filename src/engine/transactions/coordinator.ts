@@ -82,7 +82,7 @@ export class TransactionCoordinator {
    */
   async recover(mayHaveLost: boolean): Promise<void> {
     await this.ready();
-    for (const transaction of this.#ending.active) await this.#findUnmarked(transaction, mayHaveLost);
+    for (const transaction of this.#ending.active) await this.#findUnmarked(transaction);
     if (mayHaveLost) catchUp(this.#byProducer, this.#host.partitions());
     for (const transaction of this.#ending.active) {
       if (decided(transaction.state) !== undefined) await this.#ending.complete(transaction);
@@ -232,11 +232,15 @@ export class TransactionCoordinator {
 
   async #load(): Promise<void> {
     const { clock } = this.#host;
-    for (const { transactionalId, home, value } of await this.#log.load()) {
+    for (const { transactionalId, home, value, firstOffsets } of await this.#log.load()) {
       const { transactionStatus: state } = value;
       if (state === "Dead" || state === "PrepareEpochFence") continue;
       const transaction = new Transaction(transactionalId, home, value.producerId);
-      transaction.restore(value, (topic, partition) => this.#host.topics.get(topic)?.partitions[partition]);
+      transaction.restore(
+        value,
+        firstOffsets,
+        (topic, partition) => this.#host.topics.get(topic)?.partitions[partition],
+      );
       this.#byId.set(transactionalId, transaction);
       this.#byProducer.set(value.producerId, transaction);
       if (!isActive(state)) continue;
@@ -247,11 +251,11 @@ export class TransactionCoordinator {
   }
 
   /** Opens its partitions, so that their bounds are right. What cannot be opened is told elsewhere, and marked when it can. */
-  async #findUnmarked(transaction: Transaction, mayHaveLost: boolean): Promise<void> {
+  async #findUnmarked(transaction: Transaction): Promise<void> {
     for (const partition of transaction.partitions) {
       await partition.ready().catch(() => {});
       if (partition.topic.name === OFFSETS_TOPIC) await this.#host.loadOffsets();
-      if (!isMarked(partition, transaction, mayHaveLost)) transaction.unmarked.push(partition);
+      if (!isMarked(partition, transaction)) transaction.unmarked.push(partition);
     }
   }
 

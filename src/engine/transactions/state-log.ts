@@ -1,6 +1,10 @@
 /**
  * `__transaction_state`: each change of a transactional id is a record, in Kafka's schema, and the last one counts.
  *
+ * The record of a decision has a header of our own, which Kafka does not look at: where the transaction began in each of its
+ * partitions, int64 in the order of the value; -1 where it has written nothing. By that the next open knows which open transaction
+ * the decision is about: the epoch is the same for all of one producer.
+ *
  * The topic is made by the first transactional producer. Whoever appends sees to it that a record has the durability of the
  * topic, or "power" when the transaction reaches into a partition that has it: what was decided may not be less durable than
  * what it was decided on.
@@ -9,8 +13,20 @@ import { hasCode, type VarveError } from "../../errors.ts";
 import type { Batch } from "../../format/batch.ts";
 import { BatchBuilder } from "../../format/batch-builder.ts";
 import { MAX_UNPACKED_BYTES } from "../../format/compression.ts";
+import { readInt64, writeInt64 } from "../../format/integers.ts";
 import { partitionForId } from "../../format/java-hash.ts";
-import { fieldOf, KEY_AT, KEY_LENGTH, VALUE_AT, VALUE_LENGTH } from "../../format/record.ts";
+import {
+  COLUMNS,
+  fieldOf,
+  HEADERS_AT,
+  type HeaderPairs,
+  type Headers,
+  KEY_AT,
+  KEY_LENGTH,
+  readHeaders,
+  VALUE_AT,
+  VALUE_LENGTH,
+} from "../../format/record.ts";
 import {
   readTransactionKey,
   readTransactionValue,
@@ -21,6 +37,7 @@ import type { Clock } from "../../storage/clock.ts";
 import { batchesOf } from "../log-batches.ts";
 import type { Partition } from "../partition.ts";
 import type { Topic } from "../topic.ts";
+import { decided } from "./states.ts";
 import type { Transaction, TransactionSnapshot } from "./transaction.ts";
 
 export interface StateLogHost {
@@ -35,7 +52,18 @@ export interface LoadedTransaction {
   transactionalId: string;
   home: Partition;
   value: TransactionLogValue;
+  /** In the order of its partitions; undefined where the record does not say so. */
+  firstOffsets: readonly number[] | undefined;
 }
+
+interface Stored {
+  home: Partition;
+  value: Uint8Array;
+  firstOffsets: readonly number[] | undefined;
+}
+
+const FIRST_OFFSETS = "varve.first.offsets";
+const NOTHING_WRITTEN = -1;
 
 export class StateLog {
   readonly #host: StateLogHost;
@@ -55,7 +83,9 @@ export class StateLog {
 
   /** Returns the offset behind the record. */
   append({ home, key }: Transaction, next: TransactionSnapshot): number {
-    return this.#append(home, key, writeTransactionValue(toValue(next)));
+    const topics = byTopic(next.partitions);
+    const headers = decided(next.state) && [[FIRST_OFFSETS, firstOffsetsOf(next.producerId, topics)] as const];
+    return this.#append(home, key, writeTransactionValue(toValue(next, topics)), headers);
   }
 
   /** The transactional id is no more. */
@@ -65,15 +95,15 @@ export class StateLog {
 
   /** The last word on each transactional id. */
   async load(): Promise<LoadedTransaction[]> {
-    const found = new Map<string, { home: Partition; bytes: Uint8Array }>();
+    const found = new Map<string, Stored>();
     for (const home of this.#host.transactionsTopic()?.partitions ?? []) {
       if (!home) continue;
       await home.ready();
       const lost = (reason: string) => this.#host.warn(`states of transactions are lost: ${reason}`);
       for await (const batch of batchesOf(home, lost)) {
         try {
-          for (const [transactionalId, bytes] of recordsOf(batch)) {
-            if (bytes) found.set(transactionalId, { home, bytes: bytes.slice() });
+          for (const [transactionalId, stored] of recordsOf(batch)) {
+            if (stored) found.set(transactionalId, { home, ...stored });
             else found.delete(transactionalId);
           }
         } catch (error) {
@@ -82,16 +112,16 @@ export class StateLog {
         }
       }
     }
-    return Array.from(found).flatMap(([transactionalId, { home, bytes }]) => {
-      const value = this.#read(transactionalId, bytes);
-      return value ? [{ transactionalId, home, value }] : [];
+    return Array.from(found).flatMap(([transactionalId, stored]) => {
+      const value = this.#read(transactionalId, stored.value);
+      return value ? [{ ...stored, transactionalId, value }] : [];
     });
   }
 
-  #append(home: Partition, key: Uint8Array, value: Uint8Array | null): number {
+  #append(home: Partition, key: Uint8Array, value: Uint8Array | null, headers?: HeaderPairs): number {
     const builder = this.#builder;
     builder.reset();
-    builder.append(key, value, undefined, this.#host.clock.now());
+    builder.append(key, value, headers, this.#host.clock.now());
     return home.append(builder.seal()) + 1;
   }
 
@@ -106,13 +136,16 @@ export class StateLog {
   }
 }
 
-function* recordsOf(batch: Batch): Generator<[transactionalId: string, value: Uint8Array | undefined]> {
+function* recordsOf(batch: Batch): Generator<[transactionalId: string, Omit<Stored, "home"> | undefined]> {
   if (batch.isControl) return;
   const table = batch.records(MAX_UNPACKED_BYTES);
   for (let index = 0; index < table.count; index++) {
     const keyBytes = fieldOf(table, index, KEY_AT, KEY_LENGTH);
     const key = keyBytes && readTransactionKey(keyBytes);
-    if (key?.kind === "transaction") yield [key.transactionalId, fieldOf(table, index, VALUE_AT, VALUE_LENGTH)];
+    if (key?.kind !== "transaction") continue;
+    const value = fieldOf(table, index, VALUE_AT, VALUE_LENGTH)?.slice();
+    const firstOffsets = readFirstOffsets(readHeaders(table.bytes, table.rows[index * COLUMNS + HEADERS_AT]));
+    yield [key.transactionalId, value && { value, firstOffsets }];
   }
 }
 
@@ -120,25 +153,43 @@ function isUnreadable(error: unknown): error is VarveError {
   return hasCode(error, "VARVE_CORRUPT", "VARVE_UNSUPPORTED_VERSION", "VARVE_UNSAFE_INTEGER");
 }
 
-function toValue(snapshot: TransactionSnapshot): Parameters<typeof writeTransactionValue>[0] {
-  const { producerId, producerEpoch, timeoutMs, state, partitions, startTimestamp, lastUpdateTimestamp } = snapshot;
+type Topics = { topic: string; partitionIds: number[]; partitions: Partition[] }[];
+
+function toValue(snapshot: TransactionSnapshot, topics: Topics): Parameters<typeof writeTransactionValue>[0] {
+  const { producerId, producerEpoch, timeoutMs, state, startTimestamp, lastUpdateTimestamp } = snapshot;
   return {
     producerId,
     producerEpoch,
     transactionTimeoutMs: timeoutMs,
     transactionStatus: state,
-    transactionPartitions: state === "Empty" ? null : byTopic(partitions),
+    transactionPartitions: state === "Empty" ? null : topics,
     transactionLastUpdateTimestampMs: lastUpdateTimestamp,
     transactionStartTimestampMs: startTimestamp,
   };
 }
 
-export function byTopic(partitions: Iterable<Partition>): { topic: string; partitionIds: number[] }[] {
-  const topics: { topic: string; partitionIds: number[] }[] = [];
-  for (const { topic, index } of partitions) {
+export function byTopic(partitions: Iterable<Partition>): Topics {
+  const topics: Topics = [];
+  for (const partition of partitions) {
+    const { topic, index } = partition;
     const known = topics.find((one) => one.topic === topic.name);
-    if (known) known.partitionIds.push(index);
-    else topics.push({ topic: topic.name, partitionIds: [index] });
+    known?.partitionIds.push(index);
+    known?.partitions.push(partition);
+    if (!known) topics.push({ topic: topic.name, partitionIds: [index], partitions: [partition] });
   }
   return topics;
+}
+
+function firstOffsetsOf(producerId: number, topics: Topics): Uint8Array {
+  const partitions = topics.flatMap((one) => one.partitions);
+  const bytes = new Uint8Array(partitions.length * 8);
+  for (let i = 0; i < partitions.length; i++) {
+    writeInt64(bytes, i * 8, partitions[i].openSince(producerId) ?? NOTHING_WRITTEN);
+  }
+  return bytes;
+}
+
+function readFirstOffsets(headers: Headers): readonly number[] | undefined {
+  const bytes = headers.find(([name]) => name === FIRST_OFFSETS)?.[1];
+  return bytes ? Array.from({ length: bytes.length >> 3 }, (_, index) => readInt64(bytes, index * 8)) : undefined;
 }

@@ -47,6 +47,8 @@ export class Transaction implements TransactionSnapshot {
   pending: TransactionState | undefined;
   /** Once it is decided: those that still lack the marker. */
   unmarked: Partition[] = [];
+  /** Of one that was read back, decided: where it began in each partition, if that is known. */
+  firstOffsets: ReadonlyMap<Partition, number> | undefined;
   /** Why the markers could not be written. */
   failure: unknown;
   #waiters: (() => void)[] = [];
@@ -68,11 +70,18 @@ export class Transaction implements TransactionSnapshot {
   }
 
   /** Takes what the state log has. Partitions that are no more are left out. */
-  restore(value: TransactionLogValue, find: (topic: string, partition: number) => Partition | undefined): void {
+  restore(
+    value: TransactionLogValue,
+    firstOffsets: readonly number[] | undefined,
+    find: (topic: string, partition: number) => Partition | undefined,
+  ): void {
     const named = (value.transactionPartitions ?? []).flatMap(({ topic, partitionIds }) =>
       partitionIds.map((partition) => find(topic, partition)),
     );
     this.partitions = new Set(named.filter((partition) => partition !== undefined));
+    if (firstOffsets?.length === named.length) {
+      this.firstOffsets = new Map(named.flatMap((partition, i) => (partition ? [[partition, firstOffsets[i]]] : [])));
+    }
     this.producerEpoch = value.producerEpoch;
     this.timeoutMs = value.transactionTimeoutMs;
     this.state = value.transactionStatus as TransactionState;
