@@ -219,14 +219,40 @@ describe("an open", () => {
     await producer.send("orders", 0, "y");
     const image = memory.clone();
     await engine.close();
-    const log = image.open(`${FOLDER}/__transaction_state-0/00000000000000000000.log`, "write");
-    log.truncate(size);
-    log.close();
+    cut(image, `${FOLDER}/__transaction_state-0/00000000000000000000.log`, size);
     const again = await rebootEngine({ files: image, clock });
     const orders = again.topic("orders").partition(0);
     expect(told(orders)).toEqual(["x", "commit 0/3", "y", "abort 0/3"]);
     expect((await TestProducer.init(again)).identity).toEqual({ producerId: 0, producerEpoch: 4 });
     await again.close();
+  });
+
+  it("does not commit the records of an aborted transaction with the decision on the next one", async () => {
+    const { engine, memory, clock } = await openWorld();
+    const producer = await TestProducer.init(engine);
+    const orders = `${FOLDER}/orders-0/00000000000000000000.log`;
+    const states = `${FOLDER}/__transaction_state-0/00000000000000000000.log`;
+    await producer.send("orders", 0, "x");
+    const beforeMarker = memory.stat(orders)!.size;
+    await producer.abort();
+    await producer.send("orders", 0, "y");
+    await producer.send("bills", 0, "z");
+    const beforeDecision = memory.stat(states)!.size;
+    await producer.commit();
+    const decided = beforeDecision + sizeOfBatchAt(memory, states, beforeDecision);
+    const images = [memory.clone(), memory.clone()];
+    await engine.close();
+    // The same decision, on a partition that has lost its end, and on one that has not.
+    cut(images[0], orders, beforeMarker);
+    for (const [index, expected] of [[], ["y"]].entries()) {
+      cut(images[index], states, decided);
+      const again = await rebootEngine({ files: images[index], clock });
+      expect(again.transactions.describe("tx")).toMatchObject({ state: "CompleteCommit" });
+      expect(committedValues(again.topic("orders").partition(0))).toEqual(expected);
+      expect(committedValues(again.topic("bills").partition(0))).toEqual(["z"]);
+      expect(again.topic("orders").partition(0).openTransactions).toEqual([]);
+      await again.close();
+    }
   });
 
   it("does not commit the records of the next transaction with the decision on the one before", async () => {
@@ -242,9 +268,7 @@ describe("an open", () => {
     const image = memory.clone();
     await engine.close();
     // As far as PrepareCommit: what comes behind is as long as that one and the record of the end.
-    const log = image.open(path, "write");
-    log.truncate(ongoing + sizeOfBatchAt(image, path, ongoing));
-    log.close();
+    cut(image, path, ongoing + sizeOfBatchAt(image, path, ongoing));
     const again = await rebootEngine({ files: image, clock });
     const orders = again.topic("orders").partition(0);
     expect([told(orders), committedValues(orders)]).toEqual([["x", "commit 0/0", "y", "abort 0/0"], ["x"]]);
@@ -255,6 +279,12 @@ describe("an open", () => {
 function loseStateLog(files: MemoryFiles): void {
   const folder = `${FOLDER}/__transaction_state-0`;
   for (const name of files.list(folder)!) if (/log$|index$|snapshot$/.test(name)) files.remove(`${folder}/${name}`);
+}
+
+function cut(files: MemoryFiles, path: string, size: number): void {
+  const file = files.open(path, "write");
+  file.truncate(size);
+  file.close();
 }
 
 function sizeOfBatchAt(files: MemoryFiles, path: string, position: number): number {
