@@ -21,16 +21,20 @@ async function run(from: number, to: number): Promise<{ values: number[]; offset
     for await (const { value, offset } of log.consumer<number>({ topics: [topic], group: "reader" })) {
       values.push(value!);
       offsets.push(offset);
-      if (values.length === to - from) await log.close();
+      if (values.length < to - from) continue;
+      await producing;
+      await log.close();
     }
   };
-  const consuming = consume();
-  for (let number = from; number < to; number++) {
-    await topic.send({ value: number });
-    // Half of them are read before the rest is sent.
-    if (number === from + (to - from) / 2) await expect.poll(() => values.length).toBe(number - from + 1);
-  }
-  await consuming;
+  const produce = async () => {
+    for (let number = from; number < to; number++) {
+      await topic.send({ value: number });
+      // Half of them are read before the rest is sent.
+      if (number === from + (to - from) / 2) await expect.poll(() => values.length).toBe(number - from + 1);
+    }
+  };
+  const producing = produce();
+  await Promise.all([producing, consume()]);
   return { values, offsets };
 }
 
