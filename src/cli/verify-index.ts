@@ -120,7 +120,7 @@ export class TimeIndexCheck {
 
   note(batch: Batch): void {
     this.#passTo(batch.baseOffset);
-    const { maxTimestamp, lastOffset } = batch;
+    const { maxRecordTimestamp: maxTimestamp, lastOffset } = batch;
     if (Number.isSafeInteger(maxTimestamp) && maxTimestamp > this.#maxTimestamp) this.#maxTimestamp = maxTimestamp;
     for (let index = this.#entries.current; index >= 0; index = this.#entries.current) {
       const offset = this.#offsetAt(index);

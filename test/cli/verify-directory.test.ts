@@ -19,6 +19,26 @@ describe("what Kafka wrote", () => {
   });
 });
 
+it("what compaction has left is sound, with the index of every batch and batches without records", async () => {
+  const files = new MemoryFiles();
+  const engine = await Engine.open(DATA, { files });
+  const topic = await engine.createTopic("t", { cleanupPolicy: "compact", segmentBytes: 1500 });
+  const partition = topic.partition(0);
+  const builder = new BatchBuilder();
+  for (let i = 0; i < 200; i++) {
+    builder.append(`k${i % 7}`, i % 11 === 0 ? null : `value ${i}`, undefined, 1000 + i);
+    partition.append(builder.seal({ producerId: i % 3, producerEpoch: 0, baseSequence: Math.floor(i / 3) }));
+    builder.reset();
+    if (i === 120) await engine.compact(partition);
+  }
+  await engine.compact(partition);
+  expect(partition.segmentCount).toBeGreaterThan(3);
+  await engine.close();
+  const { problems, tally } = await verifyIn(files);
+  expect(problems).toEqual([]);
+  expect(tally.records).toBeLessThan(20);
+});
+
 describe("a flipped bit", () => {
   const sample = 400;
 

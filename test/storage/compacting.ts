@@ -40,11 +40,14 @@ export function latestIn(log: Log): Map<string, string> {
   return latestOf(committedOf(log));
 }
 
-/** Against what was there before: nothing made up, nothing moved, nothing lost that counts, nothing kept that does not. */
-export function expectCompacted(log: Log, before: readonly ReadRecord[]): void {
+/**
+ * Against what was committed before: nothing made up, nothing moved, nothing lost that counts, nothing kept that does not. `all` is
+ * what was written, also in transactions that are open.
+ */
+export function expectCompacted(log: Log, before: readonly ReadRecord[], all = before): void {
   const { records, damage } = readAll(log);
   expect(damage).toEqual([]);
-  const known = new Map(before.map((record) => [record.offset, record]));
+  const known = new Map(all.map((record) => [record.offset, record]));
   for (const record of records) expect(record).toEqual(known.get(record.offset));
   const committed = committedOf(log);
   expect(latestOf(committed)).toEqual(latestOf(before));
