@@ -117,7 +117,7 @@ describe("committed offsets", () => {
       { group: "g", topic: "orders", partition: 0, from: 3, to: 0 },
       { group: "h", topic: "orders", partition: 0, from: 3, to: 0 },
     ]);
-    expect(warnings).toHaveLength(2);
+    expect(warnings.filter((warning) => warning.includes("committed"))).toHaveLength(2);
     const { durableOffset, endOffset } = again.topic("__consumer_offsets").partition(0);
     expect(durableOffset).toBe(endOffset);
     append(again.topic("orders").partition(0), "d", "e", "f", "g");

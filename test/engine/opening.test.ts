@@ -220,7 +220,7 @@ describe("what stands around the partitions", () => {
       put(closed, `${FOLDER}/${name}-offset-checkpoint`, "0\n9");
     const warnings: string[] = [];
     const engine = await reopenEngine({ files: closed, logger: { warn: (message) => warnings.push(message) } });
-    expect(warnings).toHaveLength(2);
+    expect(warnings.filter((warning) => warning.includes("checkpoint"))).toHaveLength(2);
     expect(orders(engine)).toEqual(["a", "b"]);
     await engine.close();
   });
