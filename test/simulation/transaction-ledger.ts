@@ -50,12 +50,14 @@ export class TransactionLedger {
     this.#commits = commits;
   }
 
-  /** An open came back, and this is what there is: what is not seen, of a torn one too, never will be. */
+  /**
+   * An open came back, and this is what there is: what is not seen, of a torn one too, never will be. The markers that make it seen
+   * may be the open's own, and, at "process", wait for their sync.
+   */
   find(ledger: Ledger, observed: Observed): void {
     const { seen } = this.look(ledger, observed);
     this.state = seen > 0 ? "ended" : "lost";
     this.outcome = seen > 0 ? "commit" : "abort";
-    this.isSynced = true;
     if (seen === 0) return;
     this.#records = this.#records.filter((record) => isSeen(record, ledger, observed));
     this.#commits = this.#commits.filter((commit) => isCommitted(commit, ledger, observed));

@@ -46,7 +46,7 @@ export class Transactor {
   readonly #producers = new Map<string, Producer>();
   #count: number;
 
-  /** `count`: of the transactions that there were before. */
+  /** `count` is the number of the first transaction. */
   constructor(host: TransactionHost, count: number) {
     this.#host = host;
     this.#count = count;

@@ -77,9 +77,9 @@ class Workload {
     this.#world = world;
     this.#options = options;
     this.#isFound = options.before === undefined;
-    // No topic and no record of this run is called as one of the run before.
+    // No topic, record or transaction of this run is called as one of the run before.
     this.#records = options.before === undefined ? 0 : SECOND_RUN;
-    this.#transactor = new Transactor(this.#transactionHost(), options.before?.transactions.size ?? 0);
+    this.#transactor = new Transactor(this.#transactionHost(), this.#records);
   }
 
   async open(): Promise<void> {
