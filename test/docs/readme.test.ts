@@ -31,6 +31,15 @@ it("the documents link to files that exist", () => {
   expect(dead).toEqual([]);
 });
 
+it("the TypeScript of all pages compiles", () => {
+  const project = installPackage();
+  try {
+    expect(checkTypes(project, pages)).toBe("");
+  } finally {
+    rmSync(project.folder, { recursive: true });
+  }
+}, 60_000);
+
 describe.each(pages.filter(({ blocks }) => blocks.length > 0))("$name", ({ blocks }) => {
   let project: Project;
   beforeAll(() => {
@@ -38,8 +47,6 @@ describe.each(pages.filter(({ blocks }) => blocks.length > 0))("$name", ({ block
     prepareCommands(project);
   }, 60_000);
   afterAll(() => project && rmSync(project.folder, { recursive: true }));
-
-  it("compiles", () => expect(checkTypes(project, blocks)).toBe(""));
 
   // In the order of the page, and each in the folder that those before it left.
   it.each(blocks)("line $line ($language) runs", { timeout: 90_000 }, (block) => {

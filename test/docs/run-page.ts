@@ -32,16 +32,18 @@ export function prepareCommands(project: Project): void {
   chmodSync(join(folder, "npm"), 0o755);
 }
 
-/** What the compiler has against the page's TypeScript, with line-N.mts for the block in line N. */
-export function checkTypes(project: Project, blocks: CodeBlock[]): string {
-  const typed = blocks.filter(({ language }) => language === "ts");
-  if (typed.length === 0) return "";
-  for (const { line, code } of typed) writeFileSync(join(project.folder, `line-${line}.mts`), code);
-  return typeCheck(
-    project,
-    typed.map(({ line }) => `line-${line}.mts`),
-    "nodenext",
+/** What the compiler has against the TypeScript of the pages, with the page and the line of the block as the file's name. */
+export function checkTypes(project: Project, pages: readonly { name: string; blocks: CodeBlock[] }[]): string {
+  const names = pages.flatMap(({ name, blocks }) =>
+    blocks
+      .filter(({ language }) => language === "ts")
+      .map(({ line, code }) => {
+        const file = `${name.replace(/\W+/g, "-")}-line-${line}.mts`;
+        writeFileSync(join(project.folder, file), code);
+        return file;
+      }),
   );
+  return names.length === 0 ? "" : typeCheck(project, names, "nodenext");
 }
 
 /** What the block prints to stdout; throws when it ends with another code than 0. */

@@ -7,6 +7,7 @@
 import type { CrashKind } from "./images.ts";
 import { isMarkerText } from "./observe.ts";
 import { type Place, TransactionLedger } from "./transaction-ledger.ts";
+import { TRANSACTIONAL_GROUP } from "./transactor.ts";
 
 export type Fact =
   | { type: "creating"; topic: string; name: string; partitions: number; segmentBytes: number }
@@ -273,7 +274,9 @@ export class Ledger {
       partition.commits.clear();
       for (const { group, name, partition: of, offset } of commits) {
         if (name !== topic.name || of !== index) continue;
-        partition.commits.set(group, { stored: offset, synced: offset, highest: offset });
+        // One of a transaction may count by a marker that the open has put there, and that waits for its sync.
+        const synced = group === TRANSACTIONAL_GROUP ? -1 : offset;
+        partition.commits.set(group, { stored: offset, synced, highest: offset });
       }
     }
   }
