@@ -54,7 +54,16 @@ export function runScript(project: Project, name: string, text: string): string 
 export function typeCheck(project: Project, names: readonly string[], resolution: "nodenext" | "bundler"): string {
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   const modules = ["--module", resolution === "nodenext" ? "nodenext" : "esnext", "--moduleResolution", resolution];
-  const options = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--target", "es2022", "--types", "node", ...modules];
+  const options = [
+    "--noEmit",
+    "--strict",
+    "--skipDefaultLibCheck",
+    "--target",
+    "es2022",
+    "--types",
+    "node",
+    ...modules,
+  ];
   try {
     return run(process.execPath, [compiler, ...options, ...names], project.folder);
   } catch (error) {
