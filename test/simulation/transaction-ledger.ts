@@ -58,6 +58,7 @@ export class TransactionLedger {
     const { seen } = this.look(ledger, observed);
     this.state = seen > 0 ? "ended" : "lost";
     this.outcome = seen > 0 ? "commit" : "abort";
+    this.isSynced = false;
     if (seen === 0) return;
     this.#records = this.#records.filter((record) => isSeen(record, ledger, observed));
     this.#commits = this.#commits.filter((commit) => isCommitted(commit, ledger, observed));
