@@ -61,24 +61,22 @@ export interface OpenTransaction {
 
 export class ProducerState {
   readonly #producers = new Map<number, ProducerSnapshotEntry>();
-  /** The last batches of each, by which a retry is recognised. */
-  readonly #recent = new Map<number, StoredSequence[]>();
-  /** Producers with an open transaction → where that began. Transactions begin in the order of the log, so the first is the earliest. */
-  readonly #open = new Map<number, number>();
+  // The rest is made on first use: of ten thousand partitions most are never written to again.
 
+  /** The last batches of each that has written since the snapshot, by which a retry is recognised. */
+  #recent: Map<number, StoredSequence[]> | undefined;
+  /** Producers with an open transaction → where that began. Transactions begin in the order of the log, so the first is the earliest. */
+  #open: Map<number, number> | undefined;
   /** Who has written since the last `restartWatch`. */
-  readonly #written = new Set<number>();
+  #written: Set<number> | undefined;
 
   static fromSnapshot(bytes: Uint8Array): ProducerState {
     const state = new ProducerState();
     const entries = readProducerSnapshot(bytes);
-    for (const entry of entries) {
-      state.#producers.set(entry.producerId, entry);
-      state.#recent.set(entry.producerId, storedSequences(entry));
-    }
+    for (const entry of entries) state.#producers.set(entry.producerId, entry);
     const open = entries.filter((entry) => entry.currentTxnFirstOffset !== NO_TRANSACTION);
     open.sort((a, b) => a.currentTxnFirstOffset - b.currentTxnFirstOffset);
-    for (const { producerId, currentTxnFirstOffset } of open) state.#open.set(producerId, currentTxnFirstOffset);
+    for (const { producerId, currentTxnFirstOffset } of open) state.#begin(producerId, currentTxnFirstOffset);
     return state;
   }
 
@@ -101,24 +99,23 @@ export class ProducerState {
 
   /** Where the earliest open transaction began; undefined when none is open. */
   get firstUnstableOffset(): number | undefined {
-    for (const firstOffset of this.#open.values()) return firstOffset;
-    return undefined;
+    return this.#open?.values().next().value;
   }
 
   /** In the order in which they began. */
   get openTransactions(): readonly OpenTransaction[] {
-    if (this.#open.size === 0) return NONE;
+    if (this.#open === undefined || this.#open.size === 0) return NONE;
     return Array.from(this.#open, ([producerId, firstOffset]) => {
       return { producerId, producerEpoch: this.#producers.get(producerId)!.epoch, firstOffset };
     });
   }
 
   get openProducers(): readonly number[] {
-    return [...this.#open.keys()];
+    return this.#open ? [...this.#open.keys()] : [];
   }
 
   openSince(producerId: number): number | undefined {
-    return this.#open.get(producerId);
+    return this.#open?.get(producerId);
   }
 
   /** The last offset of a producer's data, −1 where its epoch has none, and that epoch. Undefined for one that is not known. */
@@ -128,29 +125,30 @@ export class ProducerState {
 
   /** Whether the producer has written since the last `restartWatch`. */
   hasWritten(producerId: number): boolean {
-    return this.#written.has(producerId);
+    return this.#written?.has(producerId) ?? false;
   }
 
   restartWatch(): void {
-    this.#written.clear();
+    this.#written = undefined;
   }
 
   forget(producerId: number): void {
     this.#producers.delete(producerId);
-    this.#recent.delete(producerId);
-    this.#open.delete(producerId);
+    this.#recent?.delete(producerId);
+    this.#open?.delete(producerId);
   }
 
   /** Whether a batch that came from a producer may be appended. */
   judge(batch: Batch): SequenceVerdict {
     const { producerId } = batch;
-    return judgeSequence(this.#producers.get(producerId), this.#recent.get(producerId) ?? NOTHING, batch);
+    return judgeSequence(this.#producers.get(producerId), this.#recentOf(producerId) ?? NOTHING, batch);
   }
 
   /** Takes the next batch of the log into account. Returns the transaction that it ends, if it does. */
   update(batch: Batch): CompletedTransaction | undefined {
     const { producerId } = batch;
     if (producerId === NO_PRODUCER_ID) return undefined;
+    this.#written ??= new Set();
     this.#written.add(producerId);
     if (batch.isControl) return this.#end(batch);
     const { producerEpoch: epoch, baseOffset, lastOffset, lastSequence, maxTimestamp: timestamp } = batch;
@@ -167,7 +165,7 @@ export class ProducerState {
     entry.timestamp = timestamp;
     if (batch.isTransactional && entry.currentTxnFirstOffset === NO_TRANSACTION) {
       entry.currentTxnFirstOffset = baseOffset;
-      this.#open.set(producerId, baseOffset);
+      this.#begin(producerId, baseOffset);
     }
     return undefined;
   }
@@ -176,19 +174,30 @@ export class ProducerState {
   forgetTransaction(producerId: number): void {
     const entry = this.#producers.get(producerId);
     if (entry) this.#producers.set(producerId, { ...entry, currentTxnFirstOffset: NO_TRANSACTION });
-    this.#open.delete(producerId);
+    this.#open?.delete(producerId);
+  }
+
+  #begin(producerId: number, firstOffset: number): void {
+    this.#open ??= new Map();
+    this.#open.set(producerId, firstOffset);
+  }
+
+  /** Of a producer that has not written since the snapshot it is the one batch that the snapshot tells of. */
+  #recentOf(producerId: number): StoredSequence[] | undefined {
+    const recent = this.#recent?.get(producerId);
+    if (recent !== undefined) return recent;
+    const entry = this.#producers.get(producerId);
+    return entry && storedSequences(entry);
   }
 
   #remember(batch: Batch, isSameEpoch: boolean): void {
     const { producerId, baseSequence, lastSequence, baseOffset, lastOffset, maxTimestamp: timestamp } = batch;
     const stored = { baseSequence, lastSequence, baseOffset, lastOffset, timestamp };
-    const recent = isSameEpoch ? this.#recent.get(producerId) : undefined;
-    if (recent === undefined) {
-      this.#recent.set(producerId, [stored]);
-      return;
-    }
+    const recent = (isSameEpoch && this.#recentOf(producerId)) || [];
     if (recent.length === REMEMBERED_BATCHES) recent.shift();
     recent.push(stored);
+    this.#recent ??= new Map();
+    this.#recent.set(producerId, recent);
   }
 
   /** A marker bumps the producer's epoch to its own and, where that is a new one, forgets the sequences of the old. */
@@ -198,7 +207,7 @@ export class ProducerState {
     const { producerId, producerEpoch, baseOffset } = batch;
     const before = this.#producers.get(producerId);
     const isSameEpoch = before?.epoch === producerEpoch;
-    if (!isSameEpoch) this.#recent.delete(producerId);
+    if (!isSameEpoch) this.#recent?.delete(producerId);
     this.#producers.set(producerId, {
       producerId,
       epoch: producerEpoch,
@@ -209,7 +218,7 @@ export class ProducerState {
       coordinatorEpoch: marker.coordinatorEpoch,
       currentTxnFirstOffset: NO_TRANSACTION,
     });
-    if (!this.#open.delete(producerId) || before === undefined) return undefined;
+    if (!this.#open?.delete(producerId) || before === undefined) return undefined;
     return {
       producerId,
       firstOffset: before.currentTxnFirstOffset,
