@@ -12,6 +12,8 @@ const PARTITIONS = 10_000;
 const OPEN_CPU_MS = 2000;
 const ALL_CPU_MS = 60_000;
 const IDLE_BYTES = 4096;
+/** A log that has been read from stays open: its segments, the names of its files, its producers. */
+const OPEN_BYTES = 6144;
 const UNDER = ["bash", "-c", 'ulimit -n 256; exec "$0" --expose-gc "$@"'];
 
 let folder: ReturnType<typeof makeFolder>;
@@ -34,7 +36,7 @@ it(`${PARTITIONS} partitions are made, written, closed in order, opened and read
     `${table.join(", ")}; ${Math.round(idle.bytes)} bytes an idle partition, ${Math.round(idle.bytesAfterRead)} once read`,
   );
   expect(idle.bytes).toBeLessThan(IDLE_BYTES);
-  expect(idle.bytesAfterRead).toBeLessThan(IDLE_BYTES);
+  expect(idle.bytesAfterRead).toBeLessThan(OPEN_BYTES);
   expect(took.find(({ what }) => what === "open")!.cpuMs).toBeLessThan(OPEN_CPU_MS);
   expect(took.reduce((sum, { cpuMs }) => sum + cpuMs, 0)).toBeLessThan(ALL_CPU_MS);
 });
