@@ -93,13 +93,14 @@ function isSeen({ topic, partition, offset, epoch, text }: SentRecord, ledger: L
   return isCommitted;
 }
 
-/** Undefined also where the partition has lost what was committed for. */
+/** Undefined also where the partition has lost what was committed for, and where a later transaction has gone past it. */
 function isCommitted({ group, topic, partition, offset }: GroupPlace, ledger: Ledger, observed: Observed) {
   const found = partitionOf(topic, partition, ledger, observed);
   if (found === undefined || found.end < offset) return undefined;
   const name = ledger.topics.get(topic)!.name;
   const commit = observed.commits.find((of) => of.group === group && of.name === name && of.partition === partition);
-  return commit !== undefined && commit.offset >= offset;
+  if (commit !== undefined && commit.offset > offset) return undefined;
+  return commit?.offset === offset;
 }
 
 function partitionOf(topic: string, partition: number, ledger: Ledger, { topics }: Observed) {
