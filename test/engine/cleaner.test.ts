@@ -1,10 +1,11 @@
 /** Which logs are compacted, and when; and that the directory keeps it through closes, kills, failures and backups. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { TopicOptions } from "../../src/engine/config.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Partition } from "../../src/engine/partition.ts";
 import type { Batch } from "../../src/format/batch.ts";
 import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import { loadKeyFingerprints } from "../../src/storage/key-fingerprints.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
@@ -48,6 +49,11 @@ function batchesIn(partition: Partition): Batch[] {
 function recordsIn(partition: Partition): number {
   return batchesIn(partition).reduce((sum, { recordCount }) => sum + recordCount, 0);
 }
+
+/** The hash is compiled off the event loop, for as long as that takes: no number of turns waits for it. */
+beforeAll(async () => {
+  await loadKeyFingerprints();
+});
 
 /** Lets the clock come by, and waits for the work that it starts. */
 async function pass(clock: TestClock, ms = CHECK_MS): Promise<void> {
