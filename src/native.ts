@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 2;
+const ABI = 3;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -49,6 +49,12 @@ export interface Native {
   read?(descriptor: number, into: Uint8Array, at: number, length: number, position: number): number;
   /** Reads to the start of `into`; `verdict[0]` then says how far it is good batches. */
   readBatches?(descriptor: number, into: Uint8Array, length: number, position: number, verdict: Int32Array): number;
+  /**
+   * Maps the first `length` bytes of a file: the id of the map. The least recently used map goes when there are too many, and a call that
+   * names a map that is gone says so. The descriptor may be closed meanwhile.
+   */
+  map?(descriptor: number, length: number, writable: boolean): number;
+  unmap?(map: number): void;
 }
 
 /**

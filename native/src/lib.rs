@@ -12,6 +12,8 @@ mod codecs;
 mod crc;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod maps;
 mod records;
 
 use bytes::{range, range_mut};
@@ -22,7 +24,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 2;
+const ABI: u32 = 3;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -101,6 +103,20 @@ pub fn read_batches(
         *verdict.first_mut().ok_or_else(bytes::out_of_range)? = batches::good_batches(&chunk[..count as usize]) as i32;
     }
     Ok(count)
+}
+
+/// Maps the first `length` bytes of the file: the id of the map, or negative. See maps.rs. The descriptor may be closed afterwards.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn map(descriptor: i32, length: f64, writable: bool) -> f64 {
+    maps::map(descriptor, length, writable)
+}
+
+/// The map may be gone already.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn unmap(id: f64) {
+    maps::unmap(id);
 }
 
 /// Compresses bytes[start, end) to out[at, limit). The size, or negative: see codecs.rs. So do all that follow.
