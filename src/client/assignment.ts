@@ -154,7 +154,7 @@ export class Assignment {
 
   /** Its chunk is done: the others first. */
   giveWay(fetcher: Fetcher): void {
-    if (this.#queue.delete(fetcher)) this.#queue.add(fetcher);
+    if (this.#queue.size > 1 && this.#queue.delete(fetcher)) this.#queue.add(fetcher);
   }
 
   close(): void {

@@ -209,7 +209,11 @@ export class Fetcher {
       return this.position !== position && this.#fetch();
     }
     const limit = Math.min(this.bound, this.until);
-    if (position >= limit) return false;
+    if (position >= limit) {
+      // It gives nothing, but the log then keeps at hand what comes next.
+      if (!partition.isClosed) partition.read(position, 1, limit);
+      return false;
+    }
     try {
       this.#batches = partition.read(position, this.#options.chunkBytes, limit, this.#options.memory(this));
     } catch (error) {

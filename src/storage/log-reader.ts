@@ -16,6 +16,7 @@ import { type Damage, isDamage, misfitIn, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { confirmsTime, ensureIndexes, ensureTimes, rebuildIndexes } from "./segment-index.ts";
 import type { Structure } from "./structure.ts";
+import { Tail } from "./tail.ts";
 
 /** Where a reader may go on. It moves as it is read from; a remembered one is copied first. */
 interface Place {
@@ -30,6 +31,8 @@ const REMEMBERED_PLACES = 32;
 const SEEK_BYTES = 8 * 1024;
 
 export class LogReader {
+  /** For those who have read up to the end, and come again when there is more. */
+  readonly tail = new Tail();
   readonly #state: LogState;
   /** Next offset → where it stands. */
   #places: Map<number, Place> | undefined;
@@ -41,18 +44,24 @@ export class LogReader {
   /** Something was cut or deleted: remembered places may be gone. */
   forget(): void {
     this.#places = undefined;
+    this.tail.forget();
   }
 
   /**
    * Whole batches of about `maxBytes`, at least one; the first holds `offset` (or is the next behind a gap), and none starts
-   * at or past `limit`. Empty when `offset` has reached the limit or the end. Throws VARVE_CORRUPT when `offset` lies in
+   * at or past `limit`. Empty when `offset` has reached the limit or the end: what is appended there is kept for the next try. Throws VARVE_CORRUPT when `offset` lies in
    * damage: `to` says where to go on. The batches lie in `memory`, fresh unless given.
    */
   read(offset: number, maxBytes: number, limit: number, memory?: ChunkMemory): Batch[] {
     const { startOffset, endOffset, segments } = this.#state;
     if (!(offset >= startOffset && offset <= endOffset)) throw this.#outOfRange(offset);
     const end = Math.min(limit, endOffset);
-    if (offset >= end) return [];
+    if (offset >= end) {
+      this.tail.want(offset);
+      return [];
+    }
+    const noted = this.tail.read(offset, maxBytes, end, memory, this.#state.files.native);
+    if (noted !== undefined) return noted;
     let place = this.#recall(offset) ?? this.#seek(segments.floor(offset), offset);
     for (;;) {
       const batches = this.#readAt(place, offset, maxBytes, end, memory);

@@ -144,6 +144,7 @@ export class Log {
     segment.append(batch, lastOffset, state.config.indexIntervalBytes);
     this.#sync.touch(segment);
     state.endOffset = lastOffset + 1;
+    if (this.#reader.tail.isWanted) this.#reader.tail.note(batch, segment.size - size, baseOffset);
     // A producer id of −1 begins with a set bit; other ids are never negative.
     if (bytes[start + PRODUCER_ID] < 0x80) this.#noteProducer(segment, bytes, start);
     return baseOffset;

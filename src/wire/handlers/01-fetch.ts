@@ -144,7 +144,7 @@ function read(
   }
   const limit = isCommitted ? bounds.lastStableOffset : bounds.highWatermark;
   const maxBytes = Math.min(asked.maxBytes, bytesLeft);
-  if (fetchOffset >= limit || (maxBytes <= 0 && !isFirst)) return none;
+  if (maxBytes <= 0 && !isFirst) return none;
   const records = withinBytes(partition.read(fetchOffset, Math.max(maxBytes, 1), limit), maxBytes, isFirst);
   if (records.length === 0 || !isCommitted) return { ...none, records };
   const nextOffset = records[records.length - 1].nextOffset;
