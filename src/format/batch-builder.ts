@@ -19,7 +19,15 @@ import {
   writeHeader,
 } from "./batch.ts";
 import { COMPRESSIONS, type Compression, compress } from "./compression.ts";
-import { MAX_BYTES_PER_UNIT, putLength, sizeOfHeaders, writeField, writeHeaders } from "./field-writer.ts";
+import {
+  MAX_BYTES_PER_UNIT,
+  NO_ATTRIBUTES,
+  putLength,
+  sizeOfHeaders,
+  writeField,
+  writeHeaders,
+  writeRecord,
+} from "./field-writer.ts";
 import type { HeaderPairs } from "./record.ts";
 import { sizeOfVarint, writeVarint, writeVarlong } from "./varint.ts";
 
@@ -51,9 +59,6 @@ export interface SealedBatch {
 /** The longest that a record's length, attributes, deltas and two field lengths can be; without the length, what they mostly are. */
 const MAX_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5;
 const TYPICAL_OVERHEAD = 1 + 1 + 1 + 1 + 2;
-
-/** Kafka has not used the attributes of a record yet. */
-const NO_ATTRIBUTES = 0;
 
 export class BatchBuilder {
   recordCount = 0;
@@ -91,16 +96,10 @@ export class BatchBuilder {
     const room = MAX_OVERHEAD + units * MAX_BYTES_PER_UNIT + headersSize;
     if (this.#end + room > this.#scratch.length) this.#grow(this.#end + room);
 
-    const scratch = this.#scratch;
-    const start = this.#end + sizeOfVarint(TYPICAL_OVERHEAD + units + headersSize);
-    scratch[start] = NO_ATTRIBUTES;
-    let at = writeVarlong(scratch, start + 1, timestampDelta);
-    at = writeVarint(scratch, at, this.recordCount);
-    at = writeField(scratch, at, key);
-    at = writeField(scratch, at, value);
-    if (headers !== undefined) at = writeHeaders(scratch, at, headers);
-    else scratch[at++] = 0;
-    this.#end = putLength(scratch, this.#end, start, at);
+    this.#end =
+      headers === undefined && typeof key !== "string" && typeof value !== "string"
+        ? writeRecord(this.#scratch, this.#end, timestampDelta, this.recordCount, key, value)
+        : this.#write(key, value, headers, timestampDelta, TYPICAL_OVERHEAD + units + headersSize);
 
     this.recordCount++;
     if (first) {
@@ -145,6 +144,26 @@ export class BatchBuilder {
   reset(): void {
     this.recordCount = 0;
     this.#end = HEADER_BYTES;
+  }
+
+  /** A record of whatever fields. Returns where it ends. */
+  #write(
+    key: Uint8Array | string | null,
+    value: Uint8Array | string | null,
+    headers: HeaderPairs | undefined,
+    timestampDelta: number,
+    expectedSize: number,
+  ): number {
+    const scratch = this.#scratch;
+    const start = this.#end + sizeOfVarint(expectedSize);
+    scratch[start] = NO_ATTRIBUTES;
+    let at = writeVarlong(scratch, start + 1, timestampDelta);
+    at = writeVarint(scratch, at, this.recordCount);
+    at = writeField(scratch, at, key);
+    at = writeField(scratch, at, value);
+    if (headers !== undefined) at = writeHeaders(scratch, at, headers);
+    else scratch[at++] = 0;
+    return putLength(scratch, this.#end, start, at);
   }
 
   #grow(needed: number): void {

@@ -7,9 +7,10 @@ import {
   sizeOfHeaders,
   writeField,
   writeHeaders,
+  writeRecord,
 } from "../../src/format/field-writer.ts";
 import type { HeaderPairs } from "../../src/format/record.ts";
-import { writeVarint } from "../../src/format/varint.ts";
+import { writeVarint, writeVarlong } from "../../src/format/varint.ts";
 import { holds } from "../property.ts";
 import { concat } from "./payloads.ts";
 
@@ -40,6 +41,42 @@ function written(size: number, write: (into: Buffer) => number): Uint8Array {
 const LENGTHS = [0, 1, 11, 12, 13, 20, 21, 22, 24, 25, 31, 32, 33, 62, 63, 64, 65, 2730, 2731, 4095, 4096, 8191, 8192];
 
 const FILLINGS = { "one byte": "a", "two bytes": "é", "three bytes": "语", "four bytes in two units": "😀" };
+
+describe("writeRecord", () => {
+  /** Field by field, behind a length that was counted. */
+  function expected(delta: number, index: number, key: Uint8Array | null, value: Uint8Array | null): Uint8Array {
+    const long = new Uint8Array(10);
+    const body = concat(
+      Uint8Array.of(0),
+      long.slice(0, writeVarlong(long, 0, delta)),
+      varint(index),
+      reference(key as Field),
+      reference(value as Field),
+      Uint8Array.of(0),
+    );
+    return concat(varint(body.length), body);
+  }
+
+  it.each([0, 1, 63, 64, 8191, 8192, -1, -64, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 52, -(2 ** 52)])(
+    "writes what its fields are one by one, at a timestamp delta of %d",
+    (delta) => {
+      for (const index of [0, 63, 64, 8192]) {
+        for (const length of [...LENGTHS, 45, 46, 47, 48, 49, 50, 56, 57, 58, 59, 60, 61]) {
+          const bytes = Uint8Array.from({ length }, (_, i) => i);
+          const pairs = [
+            [bytes, null],
+            [null, bytes],
+            [bytes.subarray(0, 16), bytes],
+          ] as const;
+          for (const [key, value] of pairs) {
+            const record = written(2 * length + 40, (into) => writeRecord(into, AT, delta, index, key, value));
+            expect(Buffer.compare(record, expected(delta, index, key, value))).toBe(0);
+          }
+        }
+      }
+    },
+  );
+});
 
 describe("writeField", () => {
   it.each(Object.entries(FILLINGS))("writes strings of %s a character, whatever their length", (_, filling) => {
