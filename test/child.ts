@@ -12,16 +12,33 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const compiler = import.meta.resolve("typescript");
+/** What one child has stripped the next one need not: most of a start is that. */
+const stripped = mkdtempSync(join(tmpdir(), "varve-stripped-"));
+process.once("exit", () => rmSync(stripped, { recursive: true, force: true }));
 
 const hooks = `
-  import { readFileSync } from "node:fs";
+  import { createHash } from "node:crypto";
+  import { readFileSync, renameSync, writeFileSync } from "node:fs";
+  import { join } from "node:path";
   import { fileURLToPath } from "node:url";
-  import ts from ${JSON.stringify(compiler)};
   const compilerOptions = { target: "es2022", module: "esnext", verbatimModuleSyntax: true };
+  async function strip(text) {
+    const { default: ts } = await import(${JSON.stringify(compiler)});
+    return ts.transpileModule(text, { compilerOptions }).outputText;
+  }
   export async function load(url, context, nextLoad) {
     if (!url.endsWith(".ts")) return nextLoad(url, context);
     const text = readFileSync(fileURLToPath(url), "utf8");
-    return { format: "module", shortCircuit: true, source: ts.transpileModule(text, { compilerOptions }).outputText };
+    const kept = join(${JSON.stringify(stripped)}, createHash("sha256").update(text).digest("hex"));
+    let source;
+    try {
+      source = readFileSync(kept, "utf8");
+    } catch {
+      source = await strip(text);
+      writeFileSync(kept + process.pid, source);
+      renameSync(kept + process.pid, kept);
+    }
+    return { format: "module", shortCircuit: true, source };
   }
 `;
 const loader = `

@@ -7,6 +7,7 @@
  */
 import type { Partition } from "../engine/partition.ts";
 import { HEADER_BYTES } from "../format/batch.ts";
+import type { BatchBuilder } from "../format/batch-builder.ts";
 import type { Clock } from "../storage/clock.ts";
 import { holdProcess, releaseProcess } from "./keep-alive.ts";
 import { type BatchTopic, OpenBatch, type Pending, type Resolve } from "./open-batch.ts";
@@ -90,6 +91,14 @@ export class Accumulator {
     this.window.add(this.#takenBytes);
     if (batch.builder.sizeInBytes >= this.#batchBytes) this.seal(batch);
     return this.window.hasRoom;
+  }
+
+  /** The record in a batch of its own, which the caller appends. Throws when no batch could hold it. */
+  encodeAlone(topic: BatchTopic, record: RecordEncoder): BatchBuilder {
+    if (upperBoundOf(record) + HEADER_BYTES > topic.maxMessageBytes) checkRecordSize(record, topic);
+    const builder = this.builders.take();
+    builder.append(record.key, record.value, record.headers, record.timestamp);
+    return builder;
   }
 
   /** Seals the open batch of a partition, if there is one: what was sent before must come before. */
@@ -240,8 +249,9 @@ export class Accumulator {
     let acknowledged: Promise<void> | undefined;
     let baseOffset: number;
     try {
-      const sealed = topic.seal(partition, builder, this.#clock.now());
-      baseOffset = topic.append(partition, sealed);
+      const now = this.#clock.now();
+      const sealed = topic.seal(partition, builder, now);
+      baseOffset = topic.append(partition, sealed, now);
       batch.placed(baseOffset, sealed);
       acknowledged = topic.partition(partition).acknowledged(baseOffset + sealed.recordCount);
     } catch (error) {

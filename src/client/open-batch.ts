@@ -22,7 +22,7 @@ export interface BatchTopic extends SealTarget {
   readonly partitioning: { sealed(partition: number, partitionCount: number): void };
   partition(index: number): Partition;
   seal(partition: number, builder: BatchBuilder, now: number): SealedBatch;
-  append(partition: number, sealed: SealedBatch): number;
+  append(partition: number, sealed: SealedBatch, now: number): number;
   whenOpen<T>(partitions: readonly number[], work: () => T): T | Promise<T>;
 }
 

@@ -74,14 +74,14 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
 
   /** The next batch of the partition, ready to be appended. Throws when it is larger than the topic allows. */
   seal(index: number, builder: BatchBuilder, now: number): SealedBatch {
-    const { producerId, producerEpoch, isTransactional } = this.#identity;
-    const baseSequence = producerId < 0 ? NO_SEQUENCE : this.#sequenceOf(index);
-    return seal(builder, this, now, { producerId, producerEpoch, baseSequence, isTransactional });
+    const identity = this.#identity;
+    const baseSequence = identity.producerId < 0 ? NO_SEQUENCE : this.#sequenceOf(index);
+    return seal(builder, this, now, identity, baseSequence);
   }
 
   /** Returns its base offset. */
-  append(index: number, sealed: SealedBatch): number {
-    const baseOffset = this.#append(index, sealed);
+  append(index: number, sealed: SealedBatch, now: number): number {
+    const baseOffset = this.#append(index, sealed, now);
     if (this.#identity.producerId >= 0) {
       this.#sequences[index] = lastSequence(this.#sequenceOf(index), sealed.recordCount);
     }
@@ -137,9 +137,9 @@ export class ProducerTopic implements EncodeTarget, BatchTopic {
     return this.#sequences[index] ?? 0;
   }
 
-  #append(index: number, sealed: SealedBatch): number {
+  #append(index: number, sealed: SealedBatch, now: number): number {
     try {
-      return this.partition(index).append(sealed);
+      return this.partition(index).append(sealed, now);
     } catch (error) {
       if (hasCode(error, "VARVE_OUT_OF_SEQUENCE")) this.#identity.renew();
       throw error;

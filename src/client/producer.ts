@@ -281,12 +281,15 @@ export class Producer implements Client {
 
   #appendNow(topic: unknown, record: ProducerRecord<unknown>): RecordMetadata {
     const target = this.#target(topic);
-    const [batch] = this.#encodeAll(target, [record]);
-    const { partition, builder } = batch;
+    const now = this.#clock.now();
+    const encoder = this.#encoder;
+    encoder.encode(record, target, now);
+    const { partition } = encoder;
     const log = target.partitionNow(partition);
+    const builder = this.#accumulator.encodeAlone(target, encoder);
     this.#accumulator.sealPartition(target, partition);
-    const sealed = target.seal(partition, builder, this.#clock.now());
-    const offset = target.append(partition, sealed);
+    const sealed = target.seal(partition, builder, now);
+    const offset = target.append(partition, sealed, now);
     if (target.topic.durability === "power") log.flushNow();
     const timestamp = sealed.maxTimestamp;
     this.#accumulator.builders.give(builder);
@@ -365,7 +368,7 @@ export class Producer implements Client {
     for (let i = 0; i < batches.length; i++) {
       const { partition, builder } = batches[i];
       const { recordCount: count, maxTimestamp: timestamp } = sealed[i];
-      const baseOffset = target.append(partition, sealed[i]);
+      const baseOffset = target.append(partition, sealed[i], now);
       appended.metadata.push({ topic: target.name, partition, baseOffset, count, timestamp });
       const wait = logs[i].acknowledged(baseOffset + count);
       // One of them may fail before anybody waits for it, when the next append throws.

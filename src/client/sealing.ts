@@ -55,18 +55,36 @@ export function checkRecordSize(record: RecordEncoder, target: SealTarget): void
   if (size > room) throw tooLarge("the record", size, room, target);
 }
 
-/** Who the batch is from, and its place in the sequence of its partition. */
+/** Who the batch is from. */
 export interface SealOrigin {
-  producerId: number;
-  producerEpoch: number;
-  baseSequence: number;
-  isTransactional: boolean;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly isTransactional: boolean;
 }
 
-/** `now` is the time of the append, which the topic may prefer to the producer's. */
-export function seal(builder: BatchBuilder, target: SealTarget, now: number, origin: SealOrigin): SealedBatch {
+/**
+ * `now` is the time of the append, which the topic may prefer to the producer's; `baseSequence` the batch's place in the sequence of
+ * its partition.
+ */
+export function seal(
+  builder: BatchBuilder,
+  target: SealTarget,
+  now: number,
+  origin: SealOrigin,
+  baseSequence: number,
+): SealedBatch {
   const { compression, maxMessageBytes, timestampType } = target;
-  const options = { compression, timestampType, appendTimestamp: now, checksum: false, ...origin };
+  const { producerId, producerEpoch, isTransactional } = origin;
+  const options = {
+    compression,
+    timestampType,
+    appendTimestamp: now,
+    checksum: false,
+    producerId,
+    producerEpoch,
+    baseSequence,
+    isTransactional,
+  };
   let sealed = builder.seal(options);
   // What does not compress may grow by a few bytes. It is stored as it is when only that makes it too large.
   if (sizeOfSealed(sealed) > maxMessageBytes && compression !== "none") {

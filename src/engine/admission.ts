@@ -1,8 +1,16 @@
 /** The door of a partition for batches of producers that have an id: each is stored once, in its turn, and in its transaction. */
 import { VarveError } from "../errors.ts";
-import { ATTRIBUTES, Batch, PRODUCER_EPOCH, PRODUCER_ID, placeBatch, TRANSACTIONAL } from "../format/batch.ts";
+import {
+  ATTRIBUTES,
+  BASE_SEQUENCE,
+  Batch,
+  PRODUCER_EPOCH,
+  PRODUCER_ID,
+  placeBatch,
+  TRANSACTIONAL,
+} from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
-import { readInt16, readInt64 } from "../format/integers.ts";
+import { readInt16, readInt32, readInt64 } from "../format/integers.ts";
 import type { Log } from "../storage/log.ts";
 
 /** Who has written the batch, if it is part of a transaction. */
@@ -22,6 +30,9 @@ export function transactionalProducerOf({
 export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch, isInternal: boolean): number | undefined {
   // A producer id of −1 begins with a set bit; other ids are never negative.
   if (isInternal || bytes[start + PRODUCER_ID] >= 0x80) return undefined;
+  const producerId = readInt64(bytes, start + PRODUCER_ID);
+  const producerEpoch = readInt16(bytes, start + PRODUCER_EPOCH);
+  if (log.isNextSequence(producerId, producerEpoch, readInt32(bytes, start + BASE_SEQUENCE))) return undefined;
   // Where it stands so far means nothing.
   placeBatch(bytes, start, log.endOffset, log.leaderEpoch);
   const batch = new Batch(bytes, start);
@@ -30,9 +41,9 @@ export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch, isInt
   if (verdict.kind === "next") return undefined;
   if (verdict.kind === "duplicate") return verdict.of.baseOffset;
   const { topic, partition } = log;
-  const who = `${topic}-${partition}: producer ${batch.producerId}`;
+  const who = `${topic}-${partition}: producer ${producerId}`;
   if (verdict.kind === "fenced") {
-    const message = `${who} has the epoch ${verdict.epoch} by now, not ${batch.producerEpoch}`;
+    const message = `${who} has the epoch ${verdict.epoch} by now, not ${producerEpoch}`;
     throw new VarveError("VARVE_FENCED", message, { topic, partition });
   }
   const message = `${who} sent sequence ${batch.baseSequence}; ${verdict.expected} comes next`;

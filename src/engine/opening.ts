@@ -3,7 +3,7 @@
  *
  *   lock → catalogue read (or, in a new directory, written) → clean marker read and removed, the folder synced
  *   → partitions recovered and synced, unless the marker was there → transactions that were decided completed
- *   → offsets past an end brought down → after the death of the machine checkpoints
+ *   → offsets past an end brought down → checkpoints
  *
  * Nothing but the lock is written before the marker is gone. Until recovery is through, the lock says so (`isRecovered`): a process
  * that dies in it, on a machine that has crashed before, leaves a directory that is still to be recovered from that.
@@ -20,7 +20,6 @@ import { type DirectoryKind, kindOf, livePartitionFolders } from "./directory.ts
 import type { Identity } from "./identity.ts";
 import { Lock, type Owner, readLock } from "./lock.ts";
 import { ensureMetaProperties, newDirectoryIds } from "./meta-properties.ts";
-import type { Partition } from "./partition.ts";
 
 export async function openDirectory(dir: DataDirectory): Promise<void> {
   const started = dir.clock.monotonic();
@@ -73,8 +72,8 @@ async function openLocked(dir: DataDirectory, lock: Lock, progress: Progress): P
     dir.warn(`${join(path, name)} is not in the catalogue and is left alone; \`varve repair\` adopts it`);
   }
   if (dir.options.maxBytes !== undefined) for (const partition of dir.topicSet.partitions()) partition.measure();
-  if (lastClose === "machine") await dir.checkpoint();
-  else dir.measure();
+  if (lastClose !== "clean") await dir.checkpoint();
+  dir.measure();
 }
 
 /** The lock goes back as it was found, so that a failed attempt takes nothing from what the next one knows. */
@@ -110,8 +109,7 @@ async function recover(dir: DataDirectory, lastClose: LastClose): Promise<void> 
   for (const [index, partition] of partitions.entries()) {
     try {
       await partition.ready();
-      if (!dir.readOnly && lastClose === "process" && mayWait(partition)) partition.flushLater();
-      else await partition.flush();
+      await partition.flush();
     } catch (error) {
       logger.error?.(`${partition.topic.name}-${partition.index} could not be opened: ${(error as Error).message}`);
     }
@@ -120,14 +118,6 @@ async function recover(dir: DataDirectory, lastClose: LastClose): Promise<void> 
   // First, since it may make offsets count that were committed in a transaction.
   if (!dir.readOnly) await dir.transactions.recover(lastClose === "machine");
   if (lastClose !== "clean") await clampOffsets(dir);
-}
-
-/**
- * Whether what recovery has found may be synced in the background, like an append: after the death of the process the page cache has it all.
- * Not where readers go as far as the disk does, nor in the log's own topics, on whose word others are changed at once.
- */
-function mayWait({ topic }: Partition): boolean {
-  return topic.durability === "process" && !topic.isInternal;
 }
 
 async function clampOffsets(dir: DataDirectory): Promise<void> {

@@ -158,25 +158,25 @@ export class Partition {
    * Returns the batch's base offset; of one that an idempotent producer sends again, that of the first. Who watches is called before
    * it returns. A batch of a transaction that the partition was not added to is refused (VARVE_TRANSACTION_STATE, VARVE_FENCED).
    */
-  append(batch: SealedBatch): number {
+  append(batch: SealedBatch, now = this.#host.clock.now()): number {
     const producer = transactionalProducerOf(batch);
     if (producer) this.#host.checkTransaction(this, producer.producerId, producer.producerEpoch);
-    return this.#append(batch, false);
+    return this.#append(batch, false, now);
   }
 
   /** For the coordinator of transactions: the end of one. */
   appendMarker(batch: SealedBatch): number {
-    return this.#append(batch, true);
+    return this.#append(batch, true, this.#host.clock.now());
   }
 
-  #append(batch: SealedBatch, isMarker: boolean): number {
+  #append(batch: SealedBatch, isMarker: boolean, now: number): number {
     const log = this.#writable();
     const size = batch.end - batch.start;
     const present = isMarker ? undefined : offsetOfDuplicate(log, batch, this.topic.isInternal);
     if (present !== undefined) return present;
     this.#host.space.check(size);
     const segments = log.segmentCount;
-    const offset = isMarker ? log.appendMarker(batch) : log.append(batch);
+    const offset = isMarker ? log.appendMarker(batch) : log.append(batch, now);
     this.#count(this.#countedBytes + sizeOnDisk(size, log.segmentCount - segments));
     const { counters } = this.#host;
     counters.appendedBatches++;
@@ -204,11 +204,6 @@ export class Partition {
     } finally {
       if (log.durableOffset !== before || log.poisoned) this.#synced();
     }
-  }
-
-  /** The same in the background, as after an append. */
-  flushLater(): void {
-    this.#touch();
   }
 
   /** The same at once, on the calling thread. */

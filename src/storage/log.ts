@@ -115,11 +115,11 @@ export class Log {
   }
 
   /** Gives the batch its offsets and writes it. Returns its base offset. */
-  append(batch: SealedBatch): number {
+  append(batch: SealedBatch, now = this.#state.clock.now()): number {
     this.#checkWritable();
     const size = batch.end - batch.start;
     if (size > this.#state.config.maxMessageBytes) throw tooLarge(this.#state, size);
-    return this.#append(batch);
+    return this.#append(batch, now);
   }
 
   /** The end of a transaction: refused when its producer is known with a newer epoch. No limit of size holds for it. */
@@ -128,17 +128,17 @@ export class Log {
     const marker = new Batch(batch.bytes, batch.start);
     const known = this.#state.producers.epochOf(marker.producerId) ?? marker.producerEpoch;
     if (marker.producerEpoch < known) throw fenced(this.#state, marker, known);
-    return this.#append(batch);
+    return this.#append(batch, this.#state.clock.now());
   }
 
-  #append(batch: SealedBatch): number {
+  #append(batch: SealedBatch, now: number): number {
     const { bytes, start, end, recordCount } = batch;
     const state = this.#state;
     const size = end - start;
     if (this.#isEpochUnsaved) this.#saveEpoch();
     const baseOffset = state.endOffset;
     const lastOffset = baseOffset + recordCount - 1;
-    const segment = this.#segmentFor(size, lastOffset);
+    const segment = this.#segmentFor(size, lastOffset, now);
     if (segment.size === 0) beginSegment(this.#state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
     segment.append(batch, lastOffset, state.config.indexIntervalBytes);
@@ -146,7 +146,7 @@ export class Log {
     state.endOffset = lastOffset + 1;
     if (this.#reader.tail.isWanted) this.#reader.tail.note(batch, segment.size - size, baseOffset);
     // A producer id of −1 begins with a set bit; other ids are never negative.
-    if (bytes[start + PRODUCER_ID] < 0x80) this.#noteProducer(segment, bytes, start);
+    if (bytes[start + PRODUCER_ID] < 0x80) this.#noteProducer(segment, bytes, start, baseOffset, lastOffset);
     return baseOffset;
   }
 
@@ -197,6 +197,10 @@ export class Log {
   /** Whether a batch with a producer id comes next, or came before. */
   judgeSequence(batch: Batch): SequenceVerdict {
     return this.#state.producers.judge(batch);
+  }
+
+  isNextSequence(producerId: number, epoch: number, baseSequence: number): boolean {
+    return this.#state.producers.isNext(producerId, epoch, baseSequence);
   }
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {
@@ -386,14 +390,14 @@ export class Log {
     await state.files.syncFolder(state.folder);
   }
 
-  #segmentFor(size: number, lastOffset: number): Segment {
+  #segmentFor(size: number, lastOffset: number, now: number): Segment {
     const { active } = this.#state.segments;
-    const isDue = active.size > 0 && isRollDue(this.#state, active, size, lastOffset);
+    const isDue = active.size > 0 && isRollDue(this.#state, active, size, lastOffset, now);
     return isDue ? rollSegment(this.#state, this.#sync) : active;
   }
 
-  #noteProducer(segment: Segment, bytes: Uint8Array, at: number): void {
-    const completed = this.#state.producers.update(new Batch(bytes, at));
+  #noteProducer(segment: Segment, bytes: Uint8Array, at: number, baseOffset: number, lastOffset: number): void {
+    const completed = this.#state.producers.appended(bytes, at, baseOffset, lastOffset);
     if (completed !== undefined) this.#aborted.note(segment, completed);
   }
 

@@ -4,8 +4,20 @@
  * as a `.snapshot` at each roll and close, so that it need not be built from the beginning.
  */
 import { VarveError } from "../errors.ts";
-import { type Batch, NO_PRODUCER_ID } from "../format/batch.ts";
-import { readInt16, readInt32 } from "../format/integers.ts";
+import {
+  ATTRIBUTES,
+  BASE_SEQUENCE,
+  Batch,
+  CONTROL,
+  lastSequence,
+  MAX_TIMESTAMP,
+  NO_PRODUCER_ID,
+  NO_SEQUENCE,
+  PRODUCER_EPOCH,
+  PRODUCER_ID,
+  TRANSACTIONAL,
+} from "../format/batch.ts";
+import { readInt16, readInt32, readInt64 } from "../format/integers.ts";
 import { KEY_AT, KEY_LENGTH, type RecordTable, VALUE_AT, VALUE_LENGTH } from "../format/record.ts";
 import { type ProducerSnapshotEntry, readProducerSnapshot, writeProducerSnapshot } from "../format/snapshots.ts";
 import {
@@ -19,10 +31,16 @@ import {
 /** What the records of a control batch may unfold to. */
 const MAX_MARKER_BYTES = 1024;
 const NO_TRANSACTION = -1;
-const NO_SEQUENCE = -1;
 const NONE: readonly OpenTransaction[] = [];
 
 const NOTHING: readonly StoredSequence[] = [];
+const NO_BATCH: StoredSequence = {
+  baseSequence: NO_SEQUENCE,
+  lastSequence: NO_SEQUENCE,
+  baseOffset: -1,
+  lastOffset: -1,
+  timestamp: -1,
+};
 
 const NEW_PRODUCER: ProducerSnapshotEntry = {
   producerId: NO_PRODUCER_ID,
@@ -144,26 +162,48 @@ export class ProducerState {
     return judgeSequence(this.#producers.get(producerId), this.#recentOf(producerId) ?? NOTHING, batch);
   }
 
+  /** Whether a batch follows the last one of its producer: mostly it does, and this says so cheaply. When not, `judge` it. */
+  isNext(producerId: number, epoch: number, baseSequence: number): boolean {
+    const entry = this.#producers.get(producerId);
+    if (entry === undefined || entry.epoch !== epoch || entry.lastSequence === NO_SEQUENCE) return false;
+    return baseSequence === lastSequence(entry.lastSequence, 1);
+  }
+
   /** Takes the next batch of the log into account. Returns the transaction that it ends, if it does. */
   update(batch: Batch): CompletedTransaction | undefined {
     const { producerId } = batch;
     if (producerId === NO_PRODUCER_ID) return undefined;
-    this.#written ??= new Set();
-    this.#written.add(producerId);
-    if (batch.isControl) return this.#end(batch);
-    const { producerEpoch: epoch, baseOffset, lastOffset, lastSequence, maxTimestamp: timestamp } = batch;
+    return this.appended(batch.bytes, batch.at, batch.baseOffset, batch.lastOffset);
+  }
+
+  /** The same for a batch of a producer with an id, which lies at bytes[at]: it is decoded no further than need be. */
+  appended(bytes: Uint8Array, at: number, baseOffset: number, lastOffset: number): CompletedTransaction | undefined {
+    // The low byte.
+    const attributes = bytes[at + ATTRIBUTES + 1];
+    if ((attributes & CONTROL) !== 0) return this.#end(new Batch(bytes, at));
+    const producerId = readInt64(bytes, at + PRODUCER_ID);
+    const epoch = readInt16(bytes, at + PRODUCER_EPOCH);
+    const baseSequence = readInt32(bytes, at + BASE_SEQUENCE);
+    const sequence = lastSequence(baseSequence, lastOffset - baseOffset);
+    const timestamp = readInt64(bytes, at + MAX_TIMESTAMP);
+    this.#watched(producerId);
     let entry = this.#producers.get(producerId);
-    this.#remember(batch, entry?.epoch === epoch);
+    const stored = this.#remember(producerId, entry?.epoch === epoch);
+    stored.baseSequence = baseSequence;
+    stored.lastSequence = sequence;
+    stored.baseOffset = baseOffset;
+    stored.lastOffset = lastOffset;
+    stored.timestamp = timestamp;
     if (entry === undefined) {
       entry = { ...NEW_PRODUCER, producerId };
       this.#producers.set(producerId, entry);
     }
     entry.epoch = epoch;
-    entry.lastSequence = lastSequence;
+    entry.lastSequence = sequence;
     entry.lastOffset = lastOffset;
     entry.offsetDelta = lastOffset - baseOffset;
     entry.timestamp = timestamp;
-    if (batch.isTransactional && entry.currentTxnFirstOffset === NO_TRANSACTION) {
+    if ((attributes & TRANSACTIONAL) !== 0 && entry.currentTxnFirstOffset === NO_TRANSACTION) {
       entry.currentTxnFirstOffset = baseOffset;
       this.#begin(producerId, baseOffset);
     }
@@ -190,19 +230,28 @@ export class ProducerState {
     return entry && storedSequences(entry);
   }
 
-  #remember(batch: Batch, isSameEpoch: boolean): void {
-    const { producerId, baseSequence, lastSequence, baseOffset, lastOffset, maxTimestamp: timestamp } = batch;
-    const stored = { baseSequence, lastSequence, baseOffset, lastOffset, timestamp };
-    const recent = (isSameEpoch && this.#recentOf(producerId)) || [];
-    if (recent.length === REMEMBERED_BATCHES) recent.shift();
+  #watched(producerId: number): void {
+    this.#written ??= new Set();
+    this.#written.add(producerId);
+  }
+
+  /** The place for one batch more; of five the oldest one's. */
+  #remember(producerId: number, isSameEpoch: boolean): StoredSequence {
+    const known = isSameEpoch ? this.#recent?.get(producerId) : undefined;
+    const recent = known ?? (isSameEpoch ? this.#recentOf(producerId) : undefined) ?? [];
+    const stored = recent.length === REMEMBERED_BATCHES ? recent.shift()! : { ...NO_BATCH };
     recent.push(stored);
-    this.#recent ??= new Map();
-    this.#recent.set(producerId, recent);
+    if (recent !== known) {
+      this.#recent ??= new Map();
+      this.#recent.set(producerId, recent);
+    }
+    return stored;
   }
 
   /** A marker bumps the producer's epoch to its own and, where that is a new one, forgets the sequences of the old. */
   #end(batch: Batch): CompletedTransaction | undefined {
     const marker = readMarker(batch);
+    this.#watched(batch.producerId);
     if (marker.type === "unknown") return undefined;
     const { producerId, producerEpoch, baseOffset } = batch;
     const before = this.#producers.get(producerId);

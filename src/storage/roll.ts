@@ -31,13 +31,19 @@ export function rollSegment(state: LogState, sync: LogSync): Segment {
 }
 
 /** Whether a batch of `size` bytes no longer belongs into the active segment. */
-export function isRollDue({ config, clock }: LogState, active: Segment, size: number, lastOffset: number): boolean {
+export function isRollDue(
+  { config }: LogState,
+  active: Segment,
+  size: number,
+  lastOffset: number,
+  now: number,
+): boolean {
   const { segmentBytes, segmentMs, segmentIndexBytes } = config;
   return (
     active.size + size > Math.min(segmentBytes, MAX_SEGMENT_BYTES) ||
     active.indexBytes >= segmentIndexBytes ||
     lastOffset - active.baseOffset > MAX_RELATIVE ||
-    clock.now() - active.startedMs >= segmentMs
+    now - active.startedMs >= segmentMs
   );
 }
 

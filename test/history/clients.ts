@@ -1,19 +1,69 @@
 /**
- * Clients of one log, all in this process, which write down what they do and are told (history.ts): producers, idempotent and
- * not, transactions that end either way, a group whose members come and go, and a reader on its own. A life ends when the
- * process is killed; the last one, when it is told to stop: then the group reads to the end, and all is read once more.
+ * Clients of one log, which write down what they do and are told (history.ts): producers, idempotent and not, transactions that
+ * end either way, a group whose members come and go, and a reader on its own. What they do is drawn here; how they reach the
+ * log is their side's: within the process (embedded.ts), or as Kafka's clients do (wire.ts).
+ *
+ * They go on until they are killed with all they know, or are told to stop: then all is read once more, and they end when the
+ * group has read that too.
  */
 import { appendFileSync } from "node:fs";
-import { open } from "../../src/client/open.ts";
-import type { TopicHandle } from "../../src/client/topic.ts";
-import type { VarveLog } from "../../src/client/varve-log.ts";
 import type { Isolation } from "../../src/engine/partition.ts";
-import { hasCode } from "../../src/errors.ts";
 import { Random } from "../simulation/random.ts";
 import type { Event, Where } from "./history.ts";
 
+/** How clients reach a log. */
+export interface Side {
+  /** Its readers bear transactions of several producers that are open in one partition at a time. */
+  readonly canOverlap: boolean;
+  createTopic(name: string, durability: "process" | "power", partitions: number): Promise<void>;
+  sender(isOnce: boolean, lingerMs: number): Promise<Sender>;
+  transactor(transactionalId: string): Promise<Transactor>;
+  /** Reads all topics until `handle` answers that it is enough, or `leaveAll` is called; without a group, from the beginning. */
+  read(reading: Reading): Promise<void>;
+  /** No reader begins any more, and all leave. */
+  leaveAll(): Promise<void>;
+  /** What a reader of committed records is shown, once nobody writes. */
+  readAll(where: Where): Promise<{ end: number; records: { offset: number; id: string }[] }>;
+  /** That may happen to a client of this side, which then does not know what became of its request. */
+  isExpected(error: unknown): boolean;
+}
+
+export interface Sender {
+  /** Says at which offset each is. */
+  send(records: readonly Sent[]): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export interface Transactor {
+  begin(): Promise<void>;
+  send(record: Sent): Promise<void>;
+  /** What was sent is in the log. */
+  flush(): Promise<void>;
+  end(outcome: "commit" | "abort"): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Reading {
+  topics: readonly string[];
+  group?: string;
+  isolation: Isolation;
+  maxRecords: number;
+  /** From now on it may read any partition anew, from where the group has committed. */
+  onAssigned(): void;
+  /** Some records of a partition, and how to commit that they were read: up to `next`. True: it is enough. */
+  handle(where: Where, records: readonly { offset: number; id: string }[], commit: Commit): Promise<boolean>;
+}
+
+export interface Commit {
+  next: number;
+  run(): Promise<void>;
+}
+
+export interface Sent extends Where {
+  id: string;
+}
+
 export interface Life {
-  data: string;
   /** Where the history goes, a line for each event: what was said before a kill stays said. */
   file: string;
   /** What was said in the lives before. */
@@ -28,146 +78,148 @@ export const GROUP = "g";
 const TOPICS = ["process", "power"] as const;
 const PARTITIONS = 2;
 const MEMBERS = 3;
+const LOOK_MS = 10;
 
-/** Lives until it is killed, or until `stop` resolves. */
-export async function live(life: Life, stop: Promise<void>): Promise<void> {
-  const clients = new Clients(life, await open(life.data, { flushMs: 50 }));
-  await clients.run(stop);
-}
-
-class Clients {
+export class Clients {
   readonly #life: Life;
-  readonly #log: VarveLog;
+  readonly #side: Side;
   readonly #random: Random;
   /** "topic-partition" → what the group has tried to commit, and the last that was promised. */
   readonly #tried = new Map<string, number[]>();
   readonly #promised = new Map<string, number>();
   #count = 0;
+  /** Nothing is written any more. */
   #isOver = false;
+  /** And everything was read. */
+  #isDrained = false;
 
-  constructor(life: Life, log: VarveLog) {
+  constructor(life: Life, side: Side) {
     this.#life = life;
-    this.#log = log;
+    this.#side = side;
     this.#random = new Random(life.seed, life.number);
     for (const event of life.before) this.#learn(event);
   }
 
+  /** Until `stop` resolves, and then until the group has read everything. */
   async run(stop: Promise<void>): Promise<void> {
-    for (const durability of TOPICS) {
-      const options = {
-        partitions: PARTITIONS,
-        durability,
-        codec: "string",
-        segmentBytes: 16_384,
-        ifNotExists: true,
-      } as const;
-      await this.#log.createTopic(durability, options);
-    }
-    const readers = [this.#readAlone(), ...Array.from({ length: MEMBERS }, (_, index) => this.#beMember(index))];
-    const writers = [this.#send(true), this.#send(true), this.#send(false), this.#transact("a"), this.#transact("b")];
-    await stop;
+    for (const durability of TOPICS) await this.#side.createTopic(durability, durability, PARTITIONS);
+    const members = Array.from({ length: MEMBERS }, (_, index) => this.#beMember(index));
+    const readers = Promise.all([this.#readAlone(), ...members]);
+    const writers = [
+      this.#send(true),
+      this.#send(true),
+      this.#send(false),
+      this.#transact("a", 0),
+      this.#transact("b", 1),
+    ];
+    // Whoever fails ends all: nobody waits for what does not come.
+    await Promise.race([stop, readers, Promise.all(writers)]);
     this.#isOver = true;
-    await Promise.all(writers);
-    await this.#log.group(GROUP).caughtUp();
-    for (const consumer of this.#consumers) await consumer.close();
-    await Promise.all(readers);
-    for (const topic of this.#log.topics()) await this.#readAll(topic as TopicHandle<string>);
-    await this.#log.close();
+    await Promise.race([Promise.all(writers), readers.then(() => Promise.all(writers))]);
+    await Promise.race([this.#drain(), readers]);
+    this.#isDrained = true;
+    await this.#side.leaveAll();
+    await readers;
   }
-
-  readonly #consumers = new Set<ReturnType<VarveLog["consumer"]>>();
 
   // ---- writing
 
-  async #send(isOnce: boolean): Promise<void> {
-    const producer = this.#log.producer({ idempotent: isOnce, lingerMs: this.#random.below(3) });
-    const name = this.#name(isOnce ? "idempotent" : "plain");
-    while (!this.#isOver) {
-      const sends = Array.from({ length: 1 + this.#random.below(5) }, async () => {
-        const { id, topic, partition } = this.#sending(name, isOnce);
-        const { offset } = await producer.send(topic, { partition, value: id });
-        this.#note({ type: "acked", id, offset });
-      });
-      await Promise.all(sends);
+  #send(isOnce: boolean): Promise<void> {
+    const kind = isOnce ? "idempotent" : "plain";
+    const make = () => this.#side.sender(isOnce, this.#random.below(3));
+    return this.#writeAs(kind, make, async (sender, name) => {
+      const records = Array.from({ length: 1 + this.#random.below(5) }, () => this.#sending(name, isOnce));
+      const offsets = await sender.send(records);
+      for (const [index, { id }] of records.entries()) this.#note({ type: "acked", id, offset: offsets[index] });
       await this.#pause();
-    }
-    await producer.close();
-  }
-
-  async #transact(transactionalId: string): Promise<void> {
-    const producer = this.#log.producer({ transactionalId });
-    const name = this.#name(transactionalId);
-    while (!this.#isOver) {
-      const tx = this.#name("tx");
-      const transaction = await producer.begin();
-      for (let left = 1 + this.#random.below(5); left > 0; left--) {
-        const { id, topic, partition } = this.#sending(name, true, tx);
-        transaction.send(topic, { partition, value: id });
-        if (this.#random.oneIn(2)) await this.#pause();
-      }
-      // An abort drops what has not reached the log yet: something should have.
-      if (this.#random.oneIn(2)) await producer.flush();
-      const outcome = this.#random.oneIn(3) ? "abort" : "commit";
-      this.#note({ type: "ending", tx, outcome });
-      await transaction[outcome]();
-      this.#note({ type: "ended", tx, outcome });
-    }
-    await producer.close();
-  }
-
-  #sending(producer: string, isOnce: boolean, tx?: string): { id: string; topic: string; partition: number } {
-    const topic = TOPICS[this.#random.below(TOPICS.length)];
-    const where = { topic, partition: this.#random.below(PARTITIONS) };
-    const id = this.#name("r");
-    this.#note({
-      type: "sending",
-      producer: `${producer} ${where.topic}-${where.partition}`,
-      id,
-      ...where,
-      isOnce,
-      tx,
     });
-    return { id, ...where };
+  }
+
+  #transact(transactionalId: string, partition: number): Promise<void> {
+    const make = () => this.#side.transactor(transactionalId);
+    const own = this.#side.canOverlap ? undefined : partition;
+    return this.#writeAs(transactionalId, make, (transactor, name) => this.#runTransaction(transactor, name, own));
+  }
+
+  /** A producer that does not know what became of its transaction leaves that to the next one of its id. */
+  async #writeAs<T extends { close(): Promise<void> }>(
+    kind: string,
+    make: () => Promise<T>,
+    write: (client: T, name: string) => Promise<void>,
+  ): Promise<void> {
+    while (!this.#isOver) {
+      const name = this.#name(kind);
+      let client: T | undefined;
+      try {
+        client = await make();
+        while (!this.#isOver) await write(client, name);
+      } catch (error) {
+        if (!this.#side.isExpected(error)) throw error;
+      } finally {
+        await client?.close();
+      }
+    }
+  }
+
+  async #runTransaction(transactor: Transactor, name: string, own: number | undefined): Promise<void> {
+    const tx = this.#name("tx");
+    await transactor.begin();
+    for (let left = 1 + this.#random.below(5); left > 0; left--) {
+      await transactor.send(this.#sending(name, true, tx, own));
+      if (this.#random.oneIn(2)) await this.#pause();
+    }
+    // An abort drops what has not reached the log yet: something should have.
+    if (this.#random.oneIn(2)) await transactor.flush();
+    const outcome = this.#random.oneIn(3) ? "abort" : "commit";
+    this.#note({ type: "ending", tx, outcome });
+    await transactor.end(outcome);
+    this.#note({ type: "ended", tx, outcome });
+  }
+
+  #sending(name: string, isOnce: boolean, tx?: string, partition: number = this.#random.below(PARTITIONS)): Sent {
+    const where = { topic: TOPICS[this.#random.below(TOPICS.length)], partition };
+    const sent = { ...where, id: this.#name("r") };
+    this.#note({ type: "sending", producer: `${name} ${nameOf(where)}`, ...sent, isOnce, tx });
+    return sent;
   }
 
   // ---- reading
 
   /** One member after the other, each for a while: the others share what it had. */
   async #beMember(index: number): Promise<void> {
-    while (!this.#isOver) {
-      const consumer = this.#log.consumer<string>({ topics: [...TOPICS], group: GROUP, autoCommit: false });
-      this.#consumers.add(consumer);
+    while (!this.#isDrained) {
       const name = this.#name(`member${index}`);
       const begun = new Set<string>();
-      consumer.on("assigned", () => begun.clear());
       const last = 2 + this.#random.below(40);
       let count = 0;
-      try {
-        for await (const batch of consumer.batches({ maxRecords: 1 + this.#random.below(20) })) {
-          for (const { topic, partition, offset, value } of batch) {
-            const where = { topic, partition };
-            if (!begun.has(nameOf(where))) this.#begin(name, where, offset);
-            begun.add(nameOf(where));
-            this.#note({ type: "polled", consumer: name, ...where, offset, id: value! });
-          }
-          const { topic, partition, lastOffset } = batch;
-          const commit = { group: GROUP, topic, partition, offset: lastOffset + 1 };
+      await this.#side.read({
+        topics: TOPICS,
+        group: GROUP,
+        isolation: "read_committed",
+        maxRecords: 1 + this.#random.below(20),
+        onAssigned: () => begun.clear(),
+        handle: async (where, records, { next, run }) => {
+          if (!begun.has(nameOf(where))) this.#beginInGroup(name, where, records[0].offset);
+          begun.add(nameOf(where));
+          for (const record of records) this.#note({ type: "polled", consumer: name, ...where, ...record });
+          const commit = { group: GROUP, ...where, offset: next };
           this.#note({ type: "committing", ...commit });
-          await batch.commit();
+          try {
+            await run();
+          } catch (error) {
+            // It may be given the same again.
+            begun.delete(nameOf(where));
+            throw error;
+          }
           this.#note({ type: "committed", ...commit });
-          if (++count === last && !this.#isOver) break;
-        }
-      } catch (error) {
-        // The partition went to another member before the commit.
-        if (!hasCode(error, "VARVE_FENCED", "VARVE_CLOSED")) throw error;
-      }
-      this.#consumers.delete(consumer);
-      await consumer.close();
+          return ++count >= last && !this.#isOver;
+        },
+      });
     }
   }
 
   /** Where it has begun follows from what the group has committed: the last that was promised, or a later one that was tried. */
-  #begin(consumer: string, where: Where, first: number): void {
+  #beginInGroup(consumer: string, where: Where, first: number): void {
     const promised = this.#promised.get(nameOf(where)) ?? 0;
     const tried = (this.#tried.get(nameOf(where)) ?? []).filter((offset) => offset >= promised && offset <= first);
     this.#note({ type: "begun", consumer, group: GROUP, ...where, offset: Math.max(promised, ...tried) });
@@ -175,21 +227,37 @@ class Clients {
 
   async #readAlone(): Promise<void> {
     const name = this.#name("reader");
-    const consumer = this.#log.consumer<string>({
-      topics: [...TOPICS],
-      isolation: this.#life.isolation ?? "read_committed",
-    });
-    this.#consumers.add(consumer);
-    for await (const { topic, partition, offset, value } of consumer)
-      this.#note({ type: "polled", consumer: name, topic, partition, offset, id: value! });
+    const begun = new Set<string>();
+    while (!this.#isDrained) {
+      begun.clear();
+      await this.#side.read({
+        topics: TOPICS,
+        isolation: this.#life.isolation ?? "read_committed",
+        maxRecords: 100,
+        onAssigned: () => begun.clear(),
+        handle: async (where, records) => {
+          if (!begun.has(nameOf(where))) this.#note({ type: "begun", consumer: name, ...where, offset: 0 });
+          begun.add(nameOf(where));
+          for (const record of records) this.#note({ type: "polled", consumer: name, ...where, ...record });
+          return false;
+        },
+      });
+    }
   }
 
-  async #readAll(topic: TopicHandle<string>): Promise<void> {
-    for (const { partition, endOffset: end } of (await topic.describe()).partitions) {
-      const records: { offset: number; id: string }[] = [];
-      for await (const { offset, value } of topic.read({ partition })) records.push({ offset, id: value! });
-      this.#note({ type: "final", topic: topic.name, partition, end, records });
+  /** Reads all, and waits until the group has committed all of that. */
+  async #drain(): Promise<void> {
+    const last = new Map<string, number>();
+    for (const topic of TOPICS) {
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        const where = { topic, partition };
+        const { end, records } = await this.#side.readAll(where);
+        this.#note({ type: "final", ...where, end, records });
+        last.set(nameOf(where), records.at(-1)?.offset ?? -1);
+      }
     }
+    const isBehind = () => [...last].some(([place, offset]) => (this.#promised.get(place) ?? 0) <= offset);
+    while (isBehind()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   // ----

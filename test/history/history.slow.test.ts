@@ -1,21 +1,30 @@
 /**
- * Clients by the dozen on one log, in one process that is killed again and again; then the checker reads what they wrote down.
- * The clients draw what they do from the seed; when they are killed, and who comes first, is the machine's.
+ * Clients by the dozen on one log: in one process that is killed again and again, and, over the wire, of a server that is killed
+ * again and again; then the checker reads what they wrote down. The clients draw what they do from the seed; when it is killed,
+ * and who comes first, is the machine's.
  *
  *   VARVE_SEED=123 npm run test:conformance -- test/history
  */
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
-import { type Child, startChild } from "../child.ts";
+import { type Child, source, startChild } from "../child.ts";
 import { isFull, randomFor, seed } from "../sampling.ts";
 import { check } from "./checker.ts";
-import { GROUP, type Life, live } from "./clients.ts";
+import { Clients, GROUP, type Life } from "./clients.ts";
+import { live } from "./embedded.ts";
 import type { Event } from "./history.ts";
+import { Wire } from "./wire.ts";
 
-const LIVES = isFull ? 60 : 8;
+const LIVES = isFull ? 60 : 12;
 const LIFE_MS = 1500;
+/** A group is back a few seconds after its server. */
+const SERVERS = isFull ? 30 : 6;
+const SERVER_MS = 6000;
 
 const folder = mkdtempSync(join(tmpdir(), "varve-history-"));
 const children: Child[] = [];
@@ -26,46 +35,84 @@ afterAll(async () => {
 
 it(`holds through ${LIVES} lives`, async () => {
   const random = randomFor("history");
-  const file = join(folder, "history");
-  writeFileSync(file, "");
+  const file = begin("history");
   for (let number = 1; number <= LIVES; number++) {
-    const life: Life = { data: join(folder, "data"), file, before: read(file), number, seed };
-    const child = startChild(PROGRAM, [JSON.stringify({ ...life, before: [] }), file]);
+    const life: Life = { file, before: [], number, seed };
+    const child = startChild(PROGRAM, [join(folder, "data"), JSON.stringify(life)]);
     children.push(child);
     expect(await child.next()).toBe("begun");
-    await new Promise((resolve) => setTimeout(resolve, LIFE_MS * random()));
+    await pause(LIFE_MS * random());
     if (number < LIVES) await child.kill();
     else {
-      await new Promise((resolve) => setTimeout(resolve, LIFE_MS));
+      await pause(LIFE_MS);
       child.send({ stop: true });
       expect(await child.next()).toBe("over");
     }
   }
-  const history = read(file);
+  expectGood(read(file), LIVES * 10);
+});
+
+it(`holds through ${SERVERS} servers`, async () => {
+  const random = randomFor("wire history");
+  const file = begin("wire");
+  const data = join(folder, "wire-data");
+  const port = await freePort();
+  let server = await serve(data, port);
+  const life: Life = { file, before: [], number: 1, seed };
+  let stop = () => {};
+  const clients = new Clients(life, new Wire(`127.0.0.1:${port}`, data));
+  const over = clients.run(new Promise((resolve) => (stop = resolve)));
+  const killing = (async () => {
+    for (let number = 1; number < SERVERS; number++) {
+      await pause(SERVER_MS * random());
+      await server.kill();
+      server = await serve(data, port);
+    }
+    await pause(SERVER_MS);
+    stop();
+  })();
+  await Promise.all([over, killing]);
+  await server.kill();
+  expectGood(read(file), SERVERS);
+});
+
+it("a reader of what is not committed is found out", async () => {
+  const file = begin("uncommitted");
+  const life: Life = { file, before: [], number: 1, seed, isolation: "read_uncommitted" };
+  await live(join(folder, "uncommitted-data"), life, pause(LIFE_MS));
+  expectUncommittedReads(read(file));
+});
+
+it("a reader of what is not committed is found out, over the wire", async () => {
+  const file = begin("wire-uncommitted");
+  const data = join(folder, "wire-uncommitted-data");
+  const port = await freePort();
+  await serve(data, port);
+  const life: Life = { file, before: [], number: 1, seed, isolation: "read_uncommitted" };
+  await new Clients(life, new Wire(`127.0.0.1:${port}`, data)).run(pause(2 * LIFE_MS));
+  expectUncommittedReads(read(file));
+});
+
+function expectGood(history: Event[], least: number): void {
   const counts = new Map<string, number>();
   for (const { type } of history) counts.set(type, (counts.get(type) ?? 0) + 1);
   console.log(`seed ${seed}: ${JSON.stringify(Object.fromEntries(counts))}`);
   expect(check(history, [GROUP]).slice(0, 20)).toEqual([]);
-  for (const type of ["acked", "ended", "polled", "committed"]) expect(counts.get(type)).toBeGreaterThan(LIVES * 10);
-});
+  for (const type of ["acked", "ended", "polled", "committed"]) expect(counts.get(type)).toBeGreaterThan(least);
+}
 
-it("a reader of what is not committed is found out", async () => {
-  const file = join(folder, "uncommitted");
-  writeFileSync(file, "");
-  const life: Life = {
-    data: join(folder, "uncommitted-data"),
-    file,
-    before: [],
-    number: 1,
-    seed,
-    isolation: "read_uncommitted",
-  };
-  await live(life, new Promise((resolve) => setTimeout(resolve, LIFE_MS)));
-  const kinds = new Set(check(read(file), [GROUP]).map(({ kind }) => kind));
+function expectUncommittedReads(history: Event[]): void {
+  const kinds = new Set(check(history, [GROUP]).map(({ kind }) => kind));
   expect(kinds).toContain("aborted read");
   expect(kinds).toContain("pre-committed read");
   expect([...kinds].filter((kind) => !/read$|^lost write$/.test(kind))).toEqual([]);
-});
+}
+
+function begin(name: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, "");
+  return file;
+}
 
 /** The last line may have been cut short by a kill. */
 function read(file: string): Event[] {
@@ -74,14 +121,42 @@ function read(file: string): Event[] {
     .flatMap((line, index, lines) => (index === lines.length - 1 || line === "" ? [] : [JSON.parse(line)]));
 }
 
+/** `varve serve` in a process of its own. Resolves when it can be reached. */
+async function serve(data: string, port: number): Promise<Child> {
+  const args = ["--dir", data, "--json", "serve", "--listen", `127.0.0.1:${port}`];
+  const child = startChild(`import ${JSON.stringify(source("cli/main.ts"))};`, args);
+  children.push(child);
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      socket.destroy();
+      return child;
+    } catch {
+      await pause(5);
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 const PROGRAM = `
   import { readFileSync } from "node:fs";
-  import { live } from ${JSON.stringify(new URL("./clients.ts", import.meta.url).href)};
-  const [life, file] = process.argv.slice(2);
-  const before = readFileSync(file, "utf8").split("\\n").filter((line) => line.endsWith("}")).map((line) => JSON.parse(line));
+  import { live } from ${JSON.stringify(new URL("./embedded.ts", import.meta.url).href)};
+  const [data, given] = process.argv.slice(2);
+  const life = JSON.parse(given);
+  const lines = readFileSync(life.file, "utf8").split("\\n");
+  const before = lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line));
   const stop = new Promise((resolve) => process.once("message", resolve));
   process.send("begun");
-  live({ ...JSON.parse(life), before }, stop).then(
+  live(data, { ...life, before }, stop).then(
     () => process.send("over", () => process.disconnect()),
     (error) => { console.error(error); process.exit(1); },
   );
