@@ -20,21 +20,26 @@ export class Broker {
   /** What clients are told to connect to. */
   host: string;
   port: number;
-  /** As they were when somebody last asked for one that was not among them. */
-  #topicsById = new Map<string, Topic>();
+  /** Undefined once topics came or went, until somebody asks. */
+  #topicsById: Map<string, Topic> | undefined;
+  readonly #unlisten: () => void;
 
   constructor(engine: Engine, options: ResolvedListenOptions) {
     this.engine = engine;
     this.options = options;
     this.host = options.advertisedHost ?? options.host;
     this.port = options.advertisedPort ?? options.port;
+    this.#unlisten = engine.onTopics(() => {
+      this.#topicsById = undefined;
+    });
+  }
+
+  close(): void {
+    this.#unlisten();
   }
 
   topicOfId(id: string): Topic | undefined {
-    const { topics } = this.engine;
-    const known = this.#topicsById.get(id);
-    if (known !== undefined && topics.get(known.name) === known) return known;
-    this.#topicsById = new Map(Array.from(topics.values(), (topic) => [topic.id, topic]));
+    this.#topicsById ??= new Map(Array.from(this.engine.topics.values(), (topic) => [topic.id, topic]));
     return this.#topicsById.get(id);
   }
 

@@ -5,6 +5,8 @@
  * ones. So a client that sends many requests at once costs no more than the one in hand: what came behind it stays in a small
  * buffer, and then in the socket. The same holds for one that does not read: nothing is handled before the last reply
  * has gone into the socket's own buffer.
+ *
+ * What a client has sent before it went is handled as well: a producer with acks 0 has nothing to wait for.
  */
 import type { Socket } from "node:net";
 import type { Clock } from "../storage/clock.ts";
@@ -37,6 +39,8 @@ export class Connection implements Caller {
   readonly clientHost: string;
   fetchSession: FetchSession | undefined;
   isEnding = false;
+  /** Nothing more is handled, though it may have come already. */
+  #isOver = false;
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
   readonly #frames: FrameReader;
@@ -63,12 +67,14 @@ export class Connection implements Caller {
   }
 
   onEnding(fn: () => void): () => void {
+    if (this.isEnding) queueMicrotask(fn);
     this.#onEnding.add(fn);
     return () => this.#onEnding.delete(fn);
   }
 
   /** Answers what is in hand, takes nothing more, and closes. */
   async drain(): Promise<void> {
+    this.#isOver = true;
     this.#socket.pause();
     this.#end();
     while (this.#isHandling) await this.#handling;
@@ -77,6 +83,7 @@ export class Connection implements Caller {
   }
 
   destroy(): void {
+    this.#isOver = true;
     this.#socket.destroy();
   }
 
@@ -107,7 +114,7 @@ export class Connection implements Caller {
   }
 
   #next(): Uint8Array | undefined {
-    return this.isEnding ? undefined : this.#frames.next();
+    return this.#isOver ? undefined : this.#frames.next();
   }
 
   async #reply(reply: Reply | Later<Reply>): Promise<void> {
@@ -128,7 +135,7 @@ export class Connection implements Caller {
   /** Resolves when the socket takes more. */
   async #write(reply: Reply): Promise<void> {
     const socket = this.#socket;
-    if (reply === undefined || socket.destroyed) return;
+    if (reply === undefined || socket.destroyed || socket.writableEnded) return;
     socket.cork();
     let isDrained = true;
     for (const chunk of reply) isDrained = socket.write(chunk);

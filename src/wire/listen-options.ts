@@ -37,6 +37,10 @@ export type ResolvedListenOptions = Required<Omit<ListenOptions, "path" | "adver
   Pick<ListenOptions, "path" | "advertisedHost" | "advertisedPort">;
 
 const MAX_PORT = 65_535;
+
+/** Of a unix socket, as systems have room for it. Older versions of Node listen at what is left of a longer one, without a word. */
+const MAX_PATH_BYTES = process.platform === "darwin" ? 103 : 107;
+
 const MAX_MS = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
 
@@ -75,7 +79,15 @@ export function resolveListenOptions(given: unknown, engine: Engine): ResolvedLi
     const message = `listen: ${options.host} can be reached by others, and there is no authentication; listen on 127.0.0.1, or say insecure: true`;
     throw new VarveError("VARVE_INVALID_OPTION", message, { option: "host" });
   }
+  if (options.path !== undefined && process.platform !== "win32") checkPath(options.path);
   return options;
+}
+
+function checkPath(path: string): void {
+  const size = Buffer.byteLength(path);
+  if (size <= MAX_PATH_BYTES) return;
+  const message = `listen: the path of a unix socket has at most ${MAX_PATH_BYTES} bytes, not ${size}: ${path}`;
+  throw new VarveError("VARVE_INVALID_OPTION", message, { option: "path" });
 }
 
 export function isLoopback(host: string): boolean {

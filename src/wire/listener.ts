@@ -119,6 +119,7 @@ export class Listener implements ConnectionHost {
     for (const connection of this.#connections) connection.drain().catch(() => connection.destroy());
     await closed;
     cancel();
+    this.#broker.close();
   }
 
   #accept(socket: Socket): void {

@@ -151,6 +151,12 @@ describe("waiting", () => {
     expect((await answer).responses[0].partitions[0]).toMatchObject({ errorCode: 0, records: new Uint8Array(0) });
   });
 
+  it("takes no longer than a connection may be silent: nobody may be there any more", async () => {
+    const { answer } = await waiting({ maxWaitMs: 0x7fff_ffff });
+    clock.advance(600_000);
+    expect((await answer).responses[0].partitions[0].errorCode).toBe(0);
+  });
+
   it("ends when the topic is deleted", async () => {
     const { answer } = await waiting();
     await engine.deleteTopic("t");

@@ -1,4 +1,6 @@
 /** Frames out of a stream, however it is cut; lengths that no request has. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { FrameReader } from "../../src/wire/frame-reader.ts";
 
@@ -19,6 +21,23 @@ it.each([1, 2, 3, 4, 5, 7, 64, 1000, stream.length])("in pieces of %i bytes", (s
   }
   expect(found).toEqual(contents);
   expect(reader.bufferedBytes).toBe(0);
+});
+
+it("a frame that comes byte by byte takes little more memory than its bytes", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const size = 100_000;
+  const reader = new FrameReader(size);
+  const whole = frame(Buffer.alloc(size, 7));
+  collect();
+  const before = process.memoryUsage();
+  for (const byte of whole.subarray(0, size)) reader.push(Buffer.from(Uint8Array.of(byte).buffer));
+  collect();
+  const after = process.memoryUsage();
+  expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(20 * size);
+  expect(reader.next()).toBeUndefined();
+  reader.push(whole.subarray(size));
+  expect(reader.next()).toEqual(whole.subarray(4));
 });
 
 describe("a length of", () => {

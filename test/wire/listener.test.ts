@@ -98,6 +98,12 @@ describe("addresses", () => {
     expect(await one.call(ApiVersions, 0, {})).toMatchObject({ errorCode: 0 });
   });
 
+  it("a unix socket with a path that systems would cut off is refused", async () => {
+    await start();
+    const path = join(tmpdir(), "x".repeat(120));
+    await expect(listen(engine, { path })).rejects.toMatchObject({ code: "VARVE_INVALID_OPTION", option: "path" });
+  });
+
   it("the log may be what `open` gives", async () => {
     await start();
     const log = await open(":memory:");
@@ -269,6 +275,19 @@ describe("connections", () => {
     slow.socket.resume();
     await until(() => received > 100 * 4 * value.length);
   });
+});
+
+it("what a client has sent is stored, also when it went before its turn came", async () => {
+  await start();
+  await engine.createTopic("t");
+  const one = await client();
+  const topics = [{ topic: "t", partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 }] }];
+  const wait = requestFrame(Fetch, 12, 1, { maxWaitMs: 60_000, minBytes: 1, isolationLevel: 0, topics });
+  const topicData = [{ name: "t", partitionData: [{ index: 0, records: batchOf(["a"]) }] }];
+  const unanswered = requestFrame(Produce, 9, 2, { acks: 0, timeoutMs: 1, topicData });
+  one.socket.end(Buffer.concat([wait, unanswered, unanswered]));
+  await until(() => engine.topic("t").partition(0).endOffset === 2);
+  await until(() => listener.connectionCount === 0);
 });
 
 describe("the end", () => {

@@ -16,6 +16,7 @@ import { type Answer, type Call, Later, NO_REPLY, Unanswerable } from "../handle
 import type { Produce } from "../messages/00-produce.ts";
 import { checkProduced, type ProducedBatch } from "../produced-batch.ts";
 import { transactionRefusalOf } from "../transaction-errors.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof Produce>;
 type PartitionAnswer = ResponseOf<typeof Produce>["responses"][number]["partitionResponses"][number];
@@ -28,13 +29,22 @@ interface Outcome {
 
 const FIRST_VERSION = 3;
 
+/** Checking and writing so much takes a few milliseconds, also where the batches are tiny. */
+const BYTES_PER_TURN = 1024 * 1024;
+const PARTITIONS_PER_TURN = 200;
+
 export async function produce(request: Request, call: Call): Promise<Answer<typeof Produce>> {
   const { acks, topicData, transactionalId = null } = request;
   const given = { acks, transactionalId };
   const topics: { name: string; outcomes: Outcome[] }[] = [];
+  const turns = new Turns();
   for (const { name, partitionData } of topicData) {
     const outcomes: Outcome[] = [];
-    for (const { index, records } of partitionData) outcomes.push(await outcomeOf(name, index, records, given, call));
+    for (const { index, records } of partitionData) {
+      outcomes.push(await outcomeOf(name, index, records, given, call));
+      const turn = turns.after(1 / PARTITIONS_PER_TURN + (records?.length ?? 0) / BYTES_PER_TURN);
+      if (turn !== undefined) await turn;
+    }
     topics.push({ name, outcomes });
   }
   if (acks === 0 && call.version >= FIRST_VERSION) return unanswered(topics.flatMap(({ outcomes }) => outcomes));

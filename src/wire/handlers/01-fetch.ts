@@ -3,7 +3,8 @@
  *
  * Batches go from the log to the socket as they lie. Partitions are read in the order of the request until max bytes are
  * reached; the first batch is answered however large it is, so that nobody is stuck. When there are fewer than min bytes,
- * the answer waits for appends, up to max wait. read_committed ends at the last stable offset and lists the aborted
+ * the answer waits for appends, up to max wait, but no longer than a connection may be silent: whether the client is still there is not
+ * seen before. read_committed ends at the last stable offset and lists the aborted
  * transactions of what it gives.
  *
  * A damaged batch at the offset is answered with CORRUPT_MESSAGE (2). Not here: replicas, racks.
@@ -16,6 +17,7 @@ import { type FetchPartition, type FetchSession, takeSession } from "../fetch-se
 import { type Watched, waitForAppends, watched } from "../fetch-wait.ts";
 import type { Call } from "../handler.ts";
 import type { Fetch } from "../messages/01-fetch.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof Fetch>;
 type Response = ResponseOf<typeof Fetch>;
@@ -42,8 +44,9 @@ const FIRST_WITH_TOPIC_IDS = 13;
 
 const NO_BOUNDS = { highWatermark: -1, lastStableOffset: -1 };
 
-/** Reading so much takes a few milliseconds; then others get their turn. */
+/** Reading so much, or looking at so many partitions, takes a few milliseconds. */
 const BYTES_PER_TURN = 1024 * 1024;
+const PARTITIONS_PER_TURN = 500;
 
 export async function fetch(request: Request, { broker, caller, version }: Call): Promise<Response> {
   const { sessionId, sessionEpoch } = request;
@@ -56,7 +59,8 @@ export async function fetch(request: Request, { broker, caller, version }: Call)
     return { errorCode: refusalOf(error).errorCode, sessionId: 0, responses: [] };
   }
   const { partitions, session, isIncremental } = taken;
-  const deadline = broker.engine.clock.monotonic() + Math.max(request.maxWaitMs, 0);
+  const maxWaitMs = Math.min(Math.max(request.maxWaitMs, 0), broker.options.idleTimeoutMs);
+  const deadline = broker.engine.clock.monotonic() + maxWaitMs;
   let gathered = await gather(partitions, request, usesTopicIds, broker);
   while (gathered.sizeInBytes < request.minBytes && !gathered.hasError && !caller.isEnding) {
     const all = gathered.answers.flatMap(({ watched }) => watched ?? []);
@@ -77,7 +81,7 @@ async function gather(
 ): Promise<Gathered> {
   const gathered: Gathered = { answers: [], sizeInBytes: 0, hasError: false };
   const maxBytes = Math.min(most, broker.options.maxFetchBytes);
-  let turn = BYTES_PER_TURN;
+  const turns = new Turns();
   for (const asked of partitions) {
     const name = usesTopicIds ? broker.topicOfId(asked.topic)?.name : asked.topic;
     const bytesLeft = maxBytes - gathered.sizeInBytes;
@@ -88,9 +92,8 @@ async function gather(
     gathered.answers.push(answered);
     gathered.sizeInBytes += answered.sizeInBytes;
     gathered.hasError ||= answered.answer.errorCode !== ERROR.NONE;
-    if (gathered.sizeInBytes < turn) continue;
-    turn = gathered.sizeInBytes + BYTES_PER_TURN;
-    await new Promise(setImmediate);
+    const turn = turns.after(1 / PARTITIONS_PER_TURN + answered.sizeInBytes / BYTES_PER_TURN);
+    if (turn !== undefined) await turn;
   }
   return gathered;
 }

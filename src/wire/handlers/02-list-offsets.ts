@@ -7,6 +7,7 @@ import type { RequestOf, ResponseOf } from "../api.ts";
 import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { ListOffsets } from "../messages/02-list-offsets.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof ListOffsets>;
 type Response = ResponseOf<typeof ListOffsets>;
@@ -20,7 +21,11 @@ const READ_COMMITTED = 1;
 
 const NOTHING: Found = { offset: -1, timestamp: -1, leaderEpoch: -1 };
 
+/** A search by time reads a few pieces of a file. */
+const PARTITIONS_PER_TURN = 30;
+
 export async function listOffsets({ topics, isolationLevel }: Request, { broker }: Call): Promise<Response> {
+  const turns = new Turns();
   const answered: Response["topics"][number][] = [];
   for (const { name, partitions } of topics) {
     const answers: Response["topics"][number]["partitions"][number][] = [];
@@ -33,6 +38,8 @@ export async function listOffsets({ topics, isolationLevel }: Request, { broker 
       } catch (error) {
         answers.push({ partitionIndex, errorCode: refusalOf(error).errorCode, ...NOTHING });
       }
+      const turn = turns.after(1 / PARTITIONS_PER_TURN);
+      if (turn !== undefined) await turn;
     }
     answered.push({ name, partitions: answers });
   }
