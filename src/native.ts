@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 3;
+const ABI = 4;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -37,6 +37,8 @@ export interface Native {
     rows: Int32Array,
     timestampDeltas: Float64Array,
   ): boolean;
+  /** See format/batch-records.ts. The last offset delta; −2 when a record is not as it should be, or in doubt. */
+  checkRecords(bytes: Uint8Array, start: number, end: number, count: number): number;
   lz4Compress: BlockCodec;
   lz4Decompress: BlockCodec;
   snappyCompress: BlockCodec;

@@ -24,7 +24,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 3;
+const ABI: u32 = 4;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -62,6 +62,12 @@ pub fn table_records(
 ) -> Result<bool> {
     let records = range(bytes, start, end)?;
     Ok(records::table(records, start as i32, count as usize, rows, deltas).is_some())
+}
+
+/// The last offset delta of the `count` records in bytes[start, end), −1 when there are none; −2 when something is wrong with one.
+#[napi(catch_unwind)]
+pub fn check_records(bytes: &[u8], start: u32, end: u32, count: u32) -> Result<i32> {
+    Ok(records::check(range(bytes, start, end)?, count as usize).unwrap_or(-2))
 }
 
 /// Writes bytes[at, at + length) to `position`: the count is smaller only when the system takes no more.

@@ -36,6 +36,90 @@ pub fn table(bytes: &[u8], base: i32, count: usize, rows: &mut [i32], deltas: &m
     (rest.at == bytes.len()).then_some(())
 }
 
+/// The offset delta of the last record, −1 when there are none.
+pub fn check(bytes: &[u8], count: usize) -> Option<i32> {
+    let mut at = 0;
+    let mut previous = -1;
+    for _ in 0..count {
+        let (offset_delta, next) = short_record(bytes, at).or_else(|| any_record(bytes, at))?;
+        if offset_delta <= previous {
+            return None;
+        }
+        previous = offset_delta;
+        at = next;
+    }
+    (at == bytes.len()).then_some(previous)
+}
+
+/// The offset delta of the record at `at`, and where it ends: for one whose numbers take one or two bytes each and that has no
+/// headers, as nearly all. Everything up to the key length lies in the first eight bytes then, but for the end of a long one.
+#[inline(always)]
+fn short_record(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
+    let mut head = Head { bits: u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?), taken: 0 };
+    let length = head.varint()?;
+    let next = at + head.taken + usize::try_from(length).ok()?;
+    head.skip(8);
+    head.varint()?;
+    let offset_delta = head.varint()?;
+    let key_length = head.varint()?;
+    if head.taken > 8 || key_length < -1 {
+        return None;
+    }
+    let at = at + head.taken + key_length.max(0) as usize;
+    let mut head = Head { bits: u64::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)), taken: 0 };
+    let value_length = head.varint()?;
+    let end = at + head.taken + value_length.max(0) as usize;
+    let is_whole = value_length >= -1 && end + 1 == next && bytes.get(end) == Some(&0);
+    is_whole.then_some((offset_delta, next))
+}
+
+/// The same for every record.
+#[cold]
+fn any_record(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
+    let mut rest = Reader { bytes, at };
+    let length = usize::try_from(rest.varint()?).ok()?;
+    let next = rest.at.checked_add(length)?;
+    if length < MIN_RECORD_BYTES - 1 || next > bytes.len() {
+        return None;
+    }
+    let mut record = Reader { bytes: &bytes[..next], at: rest.at + 1 };
+    record.varlong()?;
+    let offset_delta = record.varint()?;
+    record.field(0)?;
+    record.field(0)?;
+    record.headers(0)?;
+    Some((offset_delta, next))
+}
+
+/// The first bytes of something, least significant first.
+struct Head {
+    bits: u64,
+    taken: usize,
+}
+
+impl Head {
+    /// One of at most two bytes.
+    #[inline(always)]
+    fn varint(&mut self) -> Option<i32> {
+        let bits = self.bits as u32;
+        if bits & 0x80 == 0 {
+            self.skip(8);
+            return Some(unzigzag(bits & 0x7f));
+        }
+        if bits & 0x8000 != 0 {
+            return None;
+        }
+        self.skip(16);
+        Some(unzigzag(bits & 0x7f | (bits >> 1) & 0x3f80))
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, bits: usize) {
+        self.bits >>= bits;
+        self.taken += bits / 8;
+    }
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -178,6 +262,24 @@ mod tests {
     #[test]
     fn offsets_must_ascend() {
         assert_eq!(tabled(&[HELLO, HELLO].concat(), 2), None);
+    }
+
+    #[test]
+    fn a_check_takes_what_a_table_takes() {
+        // Twice the example, the second with a header "h" without a value; then a key of 64 bytes, whose length takes two.
+        let second = [0x14, 0, 0xd8, 0x04, 0x02, 0x01, 0x01, 0x02, 0x02, 0x68, 0x01];
+        let third = [&[0x8e, 0x01, 0, 0, 0x04, 0x80, 0x01][..], &[7; 64], &[0x01, 0]].concat();
+        let good = [&HELLO[..], &second, &third].concat();
+        for at in 0..good.len() {
+            for value in 0..=255 {
+                let mut bytes = good.clone();
+                bytes[at] = value;
+                let last = tabled(&bytes, 3).map(|(rows, _)| rows[2 * COLUMNS]);
+                assert_eq!(check(&bytes, 3), last, "{value} at {at}");
+            }
+            assert_eq!(check(&good[..at], 3), None, "length {at}");
+        }
+        assert_eq!((check(&good, 3), check(&[], 0), check(&[0], 0)), (Some(2), Some(-1), None));
     }
 
     #[test]

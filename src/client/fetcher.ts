@@ -67,6 +67,8 @@ export class Fetcher {
   readonly #options: FetchOptions;
   #batches: readonly Batch[] = [];
   #next = 0;
+  /** Somebody has looked into a batch: so they will into the next ones. */
+  #isTableWanted = false;
   #aborted: readonly AbortedTransaction[] = [];
 
   constructor(topic: Topic, partition: Partition, options: FetchOptions) {
@@ -146,6 +148,7 @@ export class Fetcher {
   #leaveSource(): void {
     const { source } = this;
     if (source === undefined) return;
+    this.#isTableWanted ||= source.isTabled;
     this.source = undefined;
     this.#pass(source.nextOffset);
   }
@@ -181,12 +184,12 @@ export class Fetcher {
     return isAborted(batch, this.#aborted);
   }
 
-  /** Tables the batch's records. One that cannot be read is handled as damage is. */
+  /** Checks the batch's records. One that cannot be read is handled as damage is. */
   #open(batch: Batch): RecordSource | undefined {
     const { serde, keyCodec, maxBatchBytes } = this.#options;
     try {
-      const table = batch.records(maxBatchBytes);
-      return new RecordSource(this.topic.name, this.partition.index, batch, table, serde, keyCodec);
+      const records = batch.checkedRecords(maxBatchBytes, this.#isTableWanted);
+      return new RecordSource(this.topic.name, this.partition.index, batch, records, serde, keyCodec);
     } catch (cause) {
       if (!hasCode(cause, "VARVE_CORRUPT")) throw cause;
       const { topic, partition } = this;

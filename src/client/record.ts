@@ -6,6 +6,7 @@
  */
 import { VarveError } from "../errors.ts";
 import type { Batch, TimestampType } from "../format/batch.ts";
+import { BatchRecords } from "../format/batch-records.ts";
 import {
   COLUMNS,
   HEADERS_AT,
@@ -23,7 +24,7 @@ import type { KeyCodec, Serde } from "./serde.ts";
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 
-/** One stored batch and how to read its records: what they share, so that each carries two references and its row. */
+/** One stored batch and how to read its records: what they share, so that each carries a reference and its index. */
 export class RecordSource {
   readonly topic: string;
   readonly partition: number;
@@ -31,8 +32,6 @@ export class RecordSource {
   /** What `bytes` is a view on, and from where on: asking it for every field would cost as much as the field's own view. */
   readonly memory: ArrayBufferLike;
   readonly memoryAt: number;
-  readonly rows: Int32Array;
-  readonly timestampDeltas: Float64Array;
   readonly count: number;
   readonly baseOffset: number;
   readonly nextOffset: number;
@@ -47,21 +46,28 @@ export class RecordSource {
   /** The memory behind it is used for something else: whoever touches a record of it is told. */
   isStale = false;
   readonly #batch: Batch;
-  readonly #table: RecordTable;
+  readonly #records: BatchRecords | undefined;
+  #table: RecordTable | undefined;
 
-  /** The batch's own bytes may be gone afterwards, unless the table lies in them. */
-  constructor(topic: string, partition: number, batch: Batch, table: RecordTable, serde: Serde, keyCodec: KeyCodec) {
-    const { bytes } = table;
+  /** The batch's own bytes may be gone afterwards, unless the records lie in them. */
+  constructor(
+    topic: string,
+    partition: number,
+    batch: Batch,
+    records: BatchRecords | RecordTable,
+    serde: Serde,
+    keyCodec: KeyCodec,
+  ) {
+    const { bytes } = records;
     this.#batch = batch;
-    this.#table = table;
+    this.#records = records instanceof BatchRecords ? records : undefined;
+    this.#table = records instanceof BatchRecords ? records.known : records;
     this.topic = topic;
     this.partition = partition;
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.memory = this.bytes.buffer;
     this.memoryAt = this.bytes.byteOffset;
-    this.rows = table.rows;
-    this.timestampDeltas = table.timestampDeltas;
-    this.count = table.count;
+    this.count = records.count;
     this.baseOffset = batch.baseOffset;
     this.nextOffset = batch.nextOffset;
     this.baseTimestamp = batch.baseTimestamp;
@@ -72,13 +78,26 @@ export class RecordSource {
     this.keyCodec = keyCodec;
   }
 
+  /** Where everything lies. It is made when the first record is looked into. */
+  get table(): RecordTable {
+    this.#table ??= this.#records!.table;
+    return this.#table;
+  }
+
+  get isTabled(): boolean {
+    return this.#table !== undefined || this.#records?.known !== undefined;
+  }
+
+  /** Also when it is stale. */
   offsetOf(index: number): number {
-    return this.baseOffset + this.rows[index * COLUMNS + OFFSET_DELTA];
+    const table = this.#table;
+    return this.baseOffset + (table === undefined ? index : table.rows[index * COLUMNS + OFFSET_DELTA]);
   }
 
   /** The same records, which become stale by themselves. */
   copy(): RecordSource {
-    return new RecordSource(this.topic, this.partition, this.#batch, this.#table, this.serde, this.keyCodec);
+    const records = this.#records ?? this.table;
+    return new RecordSource(this.topic, this.partition, this.#batch, records, this.serde, this.keyCodec);
   }
 
   view(at: number, length: number): Uint8Array {
@@ -99,21 +118,22 @@ export class RecordSource {
 }
 
 export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string> {
-  readonly offset: number;
   readonly #source: RecordSource;
-  readonly #row: number;
+  readonly #index: number;
   /** Decoded on first touch; undefined until then. */
   #key: K | undefined;
   #value: V | undefined;
 
   /** Records are made by consumers and topics. @internal */
   constructor(source: RecordSource, index: number) {
-    const row = index * COLUMNS;
     this.#source = source;
-    this.#row = row;
-    this.offset = source.baseOffset + source.rows[row];
+    this.#index = index;
     this.#key = undefined;
     this.#value = undefined;
+  }
+
+  get offset(): number {
+    return this.#source.offsetOf(this.#index);
   }
 
   get topic(): string {
@@ -126,8 +146,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Milliseconds since 1970: given by the producer, or that of the append, as `timestampType` says. */
   get timestamp(): number {
-    const { appendTimestamp, baseTimestamp, timestampDeltas } = this.#live();
-    const timestamp = appendTimestamp ?? baseTimestamp + timestampDeltas[this.#row / COLUMNS];
+    const source = this.#live();
+    const timestamp = source.appendTimestamp ?? source.baseTimestamp + source.table.timestampDeltas[this.#index];
     if (Number.isSafeInteger(timestamp)) return timestamp;
     const { topic, partition } = this;
     throw new VarveError(
@@ -150,9 +170,11 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   get key(): K | null {
     const source = this.#live();
     if (this.#key !== undefined) return this.#key;
-    const length = source.rows[this.#row + KEY_LENGTH];
+    const { rows } = source.table;
+    const row = this.#index * COLUMNS;
+    const length = rows[row + KEY_LENGTH];
     if (length < 0) return null;
-    const at = source.rows[this.#row + KEY_AT];
+    const at = rows[row + KEY_AT];
     const key = source.keyCodec === "string" ? readText(source.bytes, at, at + length) : source.view(at, length);
     this.#key = key as K;
     return this.#key;
@@ -162,9 +184,11 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
   get value(): V | null {
     const source = this.#live();
     if (this.#value !== undefined) return this.#value;
-    const length = source.rows[this.#row + VALUE_LENGTH];
+    const { rows } = source.table;
+    const row = this.#index * COLUMNS;
+    const length = rows[row + VALUE_LENGTH];
     if (length < 0) return null;
-    const at = source.rows[this.#row + VALUE_AT];
+    const at = rows[row + VALUE_AT];
     this.#value = (source.serde.isView ? source.view(at, length) : this.#decode(source, at, length)) as V;
     return this.#value;
   }
@@ -181,8 +205,8 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** All headers in their order, duplicates kept. */
   get headers(): Headers {
-    const { bytes, rows } = this.#live();
-    return readHeaders(bytes, rows[this.#row + HEADERS_AT]);
+    const { bytes, table } = this.#live();
+    return readHeaders(bytes, table.rows[this.#index * COLUMNS + HEADERS_AT]);
   }
 
   /** The last header of that name; null when it has no value, undefined when there is none. */
@@ -192,7 +216,7 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   /** Whether the value is null: the record says that its key is deleted. */
   get isTombstone(): boolean {
-    return this.#live().rows[this.#row + VALUE_LENGTH] < 0;
+    return this.#live().table.rows[this.#index * COLUMNS + VALUE_LENGTH] < 0;
   }
 
   /** Everything, decoded: for logs and for JSON.stringify. */
@@ -215,8 +239,10 @@ export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string>
 
   #view(at: typeof KEY_AT | typeof VALUE_AT, lengthAt: typeof KEY_LENGTH | typeof VALUE_LENGTH): Uint8Array | null {
     const source = this.#live();
-    const length = source.rows[this.#row + lengthAt];
-    return length < 0 ? null : source.view(source.rows[this.#row + at], length);
+    const { rows } = source.table;
+    const row = this.#index * COLUMNS;
+    const length = rows[row + lengthAt];
+    return length < 0 ? null : source.view(rows[row + at], length);
   }
 
   #live(): RecordSource {

@@ -21,6 +21,7 @@
  */
 import { VarveError } from "../errors.ts";
 import type { Native } from "../native.ts";
+import { BatchRecords } from "./batch-records.ts";
 import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
@@ -136,10 +137,20 @@ export class Batch {
     const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
     const table = tableRecords(bytes, start, end, this.recordCount, this.#native);
     if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
-    const last = this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0;
-    if (last > readInt32(this.bytes, this.at + LAST_OFFSET_DELTA))
-      throw new VarveError("VARVE_CORRUPT", `a record lies past the last offset ${this.lastOffset} of its batch`);
+    this.#checkLast(this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0);
     return table;
+  }
+
+  /** The same, without the table unless it will be wanted (`isTabled`). */
+  checkedRecords(maxBytes: number, isTabled: boolean): BatchRecords {
+    const isCompressed = this.#isCompressed;
+    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
+    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
+    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
+    const records = BatchRecords.check(bytes, start, end, this.recordCount, isTabled, this.#native);
+    if (typeof records === "string") throw new VarveError("VARVE_CORRUPT", records);
+    this.#checkLast(records.lastOffsetDelta);
+    return records;
   }
 
   /** A table whose last record is a copy of the one at `offset`; undefined when the batch has none there. Otherwise as `records`. */
@@ -151,6 +162,11 @@ export class Batch {
     const start = isCompressed ? 0 : this.at + HEADER_BYTES;
     const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
     return copyRecord(bytes, start, end, this.recordCount, delta);
+  }
+
+  #checkLast(offsetDelta: number): void {
+    if (offsetDelta <= readInt32(this.bytes, this.at + LAST_OFFSET_DELTA)) return;
+    throw new VarveError("VARVE_CORRUPT", `a record lies past the last offset ${this.lastOffset} of its batch`);
   }
 
   get #isCompressed(): boolean {

@@ -28,7 +28,7 @@ export const COLUMNS = 6;
 export const MIN_RECORD_BYTES = 7;
 
 /** Below this the call costs more than it saves. */
-const FEWEST_NATIVE_RECORDS = 16;
+export const FEWEST_NATIVE_RECORDS = 16;
 
 /** Where the records of one batch lie. `timestampDeltas` is apart because they may need more than 32 bits. */
 export interface RecordTable {
