@@ -32,6 +32,9 @@ const READ_AHEAD_BYTES = 64 * 1024;
 /** Finds clients that are gone without a word. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** How long a client has to close after we did. */
+const LINGER_MS = 1000;
+
 /** Replies that are put off. A producer has 5 requests in flight. */
 const MAX_LATER = 32;
 
@@ -72,14 +75,26 @@ export class Connection implements Caller {
     return () => this.#onEnding.delete(fn);
   }
 
-  /** Answers what is in hand, takes nothing more, and closes. */
+  /** Answers what is in hand, handles nothing more, and closes. */
   async drain(): Promise<void> {
     this.#isOver = true;
     this.#socket.pause();
     this.#end();
     while (this.#isHandling) await this.#handling;
     await this.#sent;
-    this.#socket.destroySoon();
+    this.#leave();
+  }
+
+  /**
+   * What the client goes on sending is read and dropped until it has seen our end and closed as well: a socket that is closed with bytes
+   * unread takes away the replies that the client has not read yet.
+   */
+  #leave(): void {
+    if (this.#socket.destroyed) return;
+    const cancel = this.#host.clock.schedule(LINGER_MS, () => this.destroy());
+    this.#socket.once("close", cancel);
+    this.#socket.end();
+    this.#socket.resume();
   }
 
   destroy(): void {
@@ -90,6 +105,7 @@ export class Connection implements Caller {
   #handling: Promise<void> = Promise.resolve();
 
   #received(chunk: Uint8Array): void {
+    if (this.#isOver) return;
     this.#activeAt = this.#host.clock.monotonic();
     this.#frames.push(chunk);
     if (this.#isHandling) {

@@ -11,6 +11,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import type { Api } from "../../src/wire/api.ts";
+import { FrameReader } from "../../src/wire/frame-reader.ts";
 import { isLoopback } from "../../src/wire/listen-options.ts";
 import { type Listener, type ListenOptions, listen } from "../../src/wire/listener.ts";
 import { Produce } from "../../src/wire/messages/00-produce.ts";
@@ -308,6 +309,35 @@ describe("the end", () => {
     await one.closed();
     expect(await refused(port)).toBe(true);
   });
+
+  it.each(["process", "power"] as const)(
+    "of many requests on the way, at %s, those that were handled are answered",
+    async (durability) => {
+      await start();
+      await engine.createTopic("t", { durability });
+      const topicData = [{ name: "t", partitionData: [{ index: 0, records: batchOf(["a"]) }] }];
+      const frames = Buffer.concat(
+        Array.from({ length: 2000 }, (_, i) => requestFrame(Produce, 9, i, { acks: -1, timeoutMs: 1, topicData })),
+      );
+      let answered = 0;
+      const all = await Promise.all([client(), client(), client()]);
+      for (const one of all) {
+        one.socket.removeAllListeners("data");
+        const answers = new FrameReader(10_000, 4);
+        one.socket.on("data", (chunk) => {
+          answers.push(chunk);
+          while (answers.next()) answered++;
+        });
+        one.socket.write(frames);
+      }
+      await until(() => answered > 100);
+      await listener.close();
+      await Promise.all(all.map((one) => one.closed()));
+      const stored = engine.topic("t").partition(0).endOffset;
+      expect(stored).toBeLessThan(6000);
+      expect(answered).toBe(stored);
+    },
+  );
 
   it("what is in hand is answered, what came with it is stored", async () => {
     await start();
