@@ -7,6 +7,7 @@
 import { type Command, Option } from "commander";
 import { type Durability, type OpenOptions, open, VarveError, type VarveLog } from "../index.ts";
 import type { Listener, ListenOptions } from "../wire/index.ts";
+import { letSmallHeapGrow } from "./heap-growth.ts";
 import { type ListenAddress, parseHostAndPort, parseListenAddress } from "./listen-address.ts";
 import { formatMs, plural } from "./numbers.ts";
 import { type CommonOptions, choice, count, examples } from "./options.ts";
@@ -76,12 +77,14 @@ class Serving {
       throw new VarveError("VARVE_INVALID_OPTION", message, { option: "listen" });
     }
     const log = await open(dir, this.#openOptions());
+    const leaveHeap = letSmallHeapGrow();
     try {
       const listener = await listen(log, this.#listenOptions()).catch(asFailure);
       await this.#announce(listener, log);
       await untilAborted(this.#terminal.streams.signal);
       await say(this.#terminal, `\nending: ${plural(listener.connectionCount, "connection")} open`);
     } finally {
+      leaveHeap();
       await log.close();
     }
     await say(this.#terminal, `closed ${dir}`);
