@@ -13,6 +13,9 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import { readInt16, readInt32, readInt64 } from "../format/integers.ts";
 import type { Log } from "../storage/log.ts";
 
+/** A producer id of −1 begins with a set bit; other ids are never negative. */
+const NEGATIVE = 0x80;
+
 /** Who has written the batch, if it is part of a transaction. */
 export function transactionalProducerOf({
   bytes,
@@ -23,13 +26,24 @@ export function transactionalProducerOf({
   return { producerId: readInt64(bytes, start + PRODUCER_ID), producerEpoch: readInt16(bytes, start + PRODUCER_EPOCH) };
 }
 
+/** Throws where the producer has a transaction open, and sends a batch that is no part of it. */
+export function checkOutsideTransaction(log: Log, { bytes, start }: SealedBatch): void {
+  if (bytes[start + PRODUCER_ID] >= NEGATIVE) return;
+  const { openTransactions } = log;
+  if (openTransactions.length === 0) return;
+  const producerId = readInt64(bytes, start + PRODUCER_ID);
+  if (!openTransactions.some((open) => open.producerId === producerId)) return;
+  const { topic, partition } = log;
+  const message = `${topic}-${partition}: producer ${producerId} has a transaction open, and this is no part of it`;
+  throw new VarveError("VARVE_TRANSACTION_STATE", message, { topic, partition });
+}
+
 /**
  * Where the batch is already; undefined when it is the next one, or its producer has no id. Throws when it is neither. What
  * coordinators write, once each, has no sequence to speak of: Kafka's own give all of it the sequence 0.
  */
 export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch, isInternal: boolean): number | undefined {
-  // A producer id of −1 begins with a set bit; other ids are never negative.
-  if (isInternal || bytes[start + PRODUCER_ID] >= 0x80) return undefined;
+  if (isInternal || bytes[start + PRODUCER_ID] >= NEGATIVE) return undefined;
   const producerId = readInt64(bytes, start + PRODUCER_ID);
   const producerEpoch = readInt16(bytes, start + PRODUCER_EPOCH);
   if (log.isNextSequence(producerId, producerEpoch, readInt32(bytes, start + BASE_SEQUENCE))) return undefined;

@@ -18,8 +18,7 @@ import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
 import type { LogEvent } from "../storage/log-state.ts";
 import type { OpenTransaction } from "../storage/producer-state.ts";
-import type { SequenceVerdict } from "../storage/sequences.ts";
-import { offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
+import { checkOutsideTransaction, offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
 import { logConfigOf, type TopicConfig } from "./config.ts";
 import { closed, deleted, outOfRange, placeOf, readOnly } from "./partition-errors.ts";
 import type { PartitionPlace, PartitionSurroundings, TopicOfPartition } from "./partition-place.ts";
@@ -159,21 +158,23 @@ export class Partition {
    * it returns. A batch of a transaction that the partition was not added to is refused (VARVE_TRANSACTION_STATE, VARVE_FENCED).
    */
   append(batch: SealedBatch, now = this.#host.clock.now()): number {
+    const log = this.#writable();
+    // Before all else: what is sent again was taken once, and its transaction may have ended since.
+    const present = offsetOfDuplicate(log, batch, this.topic.isInternal);
+    if (present !== undefined) return present;
     const producer = transactionalProducerOf(batch);
     if (producer) this.#host.checkTransaction(this, producer.producerId, producer.producerEpoch);
-    return this.#append(batch, false, now);
+    else checkOutsideTransaction(log, batch);
+    return this.#store(log, batch, false, now);
   }
 
   /** For the coordinator of transactions: the end of one. */
   appendMarker(batch: SealedBatch): number {
-    return this.#append(batch, true, this.#host.clock.now());
+    return this.#store(this.#writable(), batch, true, this.#host.clock.now());
   }
 
-  #append(batch: SealedBatch, isMarker: boolean, now: number): number {
-    const log = this.#writable();
+  #store(log: Log, batch: SealedBatch, isMarker: boolean, now: number): number {
     const size = batch.end - batch.start;
-    const present = isMarker ? undefined : offsetOfDuplicate(log, batch, this.topic.isInternal);
-    if (present !== undefined) return present;
     this.#host.space.check(size);
     const segments = log.segmentCount;
     const offset = isMarker ? log.appendMarker(batch) : log.append(batch, now);
@@ -306,11 +307,6 @@ export class Partition {
   /** Where the records of a leader epoch end; undefined for one to come. */
   endOfLeaderEpoch(epoch: number): LeaderEpochEnd | undefined {
     return this.#opened().endOfLeaderEpoch(epoch);
-  }
-
-  /** Whether a batch of an idempotent producer is the next one, a retry, or a gap. */
-  judgeSequence(batch: Batch): SequenceVerdict {
-    return this.#opened().judgeSequence(batch);
   }
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {

@@ -107,31 +107,8 @@ async function outcomeOf(
   }
 }
 
-function append(partition: Partition, { batch, sealed, logAppendTimeMs }: ProducedBatch): Outcome {
+function append(partition: Partition, { sealed, logAppendTimeMs }: ProducedBatch): Outcome {
   const { index } = partition;
-  if (batch.producerId >= 0) {
-    const verdict = partition.judgeSequence(batch);
-    if (verdict.kind === "duplicate") {
-      const { baseOffset, lastOffset } = verdict.of;
-      return outcome(partition, { index, errorCode: ERROR.NONE, baseOffset, logAppendTimeMs }, lastOffset + 1);
-    }
-    if (verdict.kind === "fenced") {
-      throw new Refused(ERROR.INVALID_PRODUCER_EPOCH, `the producer's epoch is ${verdict.epoch} by now`);
-    }
-    if (verdict.kind === "out-of-order") {
-      const message = `sequence ${batch.baseSequence} of producer ${batch.producerId}; ${verdict.expected} comes next`;
-      throw new Refused(ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER, message);
-    }
-    if (
-      !batch.isTransactional &&
-      partition.openTransactions.some(({ producerId }) => producerId === batch.producerId)
-    ) {
-      throw new Refused(
-        ERROR.INVALID_TXN_STATE,
-        `producer ${batch.producerId} has a transaction open, and this is no part of it`,
-      );
-    }
-  }
   const baseOffset = partition.append(sealed);
   return outcome(
     partition,

@@ -1,5 +1,6 @@
 /** The coordinator, state by state, with a clock in hand. */
 import { describe, expect, it } from "vitest";
+import { BatchBuilder } from "../../../src/format/batch-builder.ts";
 import { TestClock } from "../../../src/testing/clock.ts";
 import { errorOf, FOLDER, openEngine, rebootEngine, reopenEngine } from "../engines.ts";
 import { committedValues, openWorld, TestProducer, TIMEOUT_MS, told, transactionalBatch } from "./producers.ts";
@@ -59,6 +60,38 @@ describe("a transaction", () => {
     expect([orders.lastStableOffset, committedValues(orders)]).toEqual([1, ["a"]]);
     await slow.commit();
     expect(committedValues(orders)).toEqual(["a", "b"]);
+    await engine.close();
+  });
+
+  it("has ended when a batch of it comes again, which is answered with where it stands", async () => {
+    const { engine } = await openWorld();
+    const producer = await TestProducer.init(engine);
+    await producer.send("orders", 0, "a", "b");
+    await producer.commit();
+    const orders = engine.topic("orders").partition(0);
+    const send = (baseSequence: number, ...values: string[]) => {
+      return orders.append(transactionalBatch(producer.identity, baseSequence, values));
+    };
+    expect([send(0, "a", "b"), orders.endOffset]).toEqual([0, 3]);
+    expect(await errorOf(() => send(2, "c"))).toMatchObject({ code: "VARVE_TRANSACTION_STATE" });
+    await engine.close();
+  });
+
+  it("is all that its producer may write there while it is open", async () => {
+    const { engine } = await openWorld();
+    const producer = await TestProducer.init(engine);
+    await producer.send("orders", 0, "a");
+    const send = (index: number, baseSequence: number) => {
+      const builder = new BatchBuilder();
+      builder.append(null, "b", undefined, 1);
+      return engine
+        .topic("orders")
+        .partition(index)
+        .append(builder.seal({ ...producer.identity, baseSequence }));
+    };
+    expect(await errorOf(() => send(0, 1))).toMatchObject({ code: "VARVE_TRANSACTION_STATE" });
+    expect(send(1, 0)).toBe(0);
+    await producer.commit();
     await engine.close();
   });
 
@@ -283,7 +316,7 @@ describe("initProducerId", () => {
     expect(next).toEqual({ producerId: 1, producerEpoch: 0 });
     expect(told(engine.topic("orders").partition(0))).toEqual(["a", `abort 0/${0x7fff}`]);
     expect((await errorOf(() => producer.commit())).code).toBe("VARVE_UNKNOWN_PRODUCER");
-    expect((await errorOf(() => producer.append("orders", 0, "b"))).code).toBe("VARVE_UNKNOWN_PRODUCER");
+    expect((await errorOf(() => producer.append("orders", 0, "b"))).code).toBe("VARVE_FENCED");
     const successor = new TestProducer(engine, "tx", next);
     await successor.send("orders", 0, "c");
     await successor.commit();
