@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: [everyTest], exclude: [slowTests], testTimeout: minute / 2 },
+        test: { name: "unit", include: [everyTest], exclude: [slowTests], testTimeout: 2 * minute },
       },
       {
         extends: true,

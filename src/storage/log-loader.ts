@@ -238,14 +238,14 @@ class Loader {
     segment.isIndexed = true;
     segment.isTimeKnown = true;
     if (next === undefined) return false;
-    const isTornOff = segment.endOffset < next.baseOffset && !hasGaps(state);
+    // What we have compacted reaches to the next segment all the same; of Kafka's the checkpoint tells.
+    const isTornOff = segment.endOffset < next.baseOffset && segment.endOffset >= state.cleanedOffset;
     if (isTornOff && this.#lastClose === "machine" && segment.endOffset >= this.#options.recoveryPoint) {
       this.#dropBehind(segment);
       return true;
     }
     segment.endOffset = next.baseOffset;
-    segment.seal();
-    if (!state.readOnly) writeIfPossible(segment);
+    this.#seal(segment);
     return false;
   }
 
@@ -273,7 +273,10 @@ class Loader {
     segment.isTimeKnown = true;
     if (verdict === "cutAsideAndResume") this.#resumeAt(Math.max(recoveryPoint, segment.endOffset));
     // No segment with gaps is ever the active one.
-    else if (mayHaveGaps && segment.size > 0) this.#addEmpty(segment.endOffset);
+    else if (mayHaveGaps && segment.size > 0) {
+      this.#seal(segment);
+      this.#addEmpty(segment.endOffset);
+    }
     return true;
   }
 
@@ -283,6 +286,12 @@ class Loader {
       if (next.size > 0 && next.read(0, 1).batches.length > 0) return "good";
     }
     return damage.isZeros ? "zeros" : "nothing";
+  }
+
+  /** Nothing is appended to it any more. */
+  #seal(segment: Segment): void {
+    segment.seal();
+    if (!this.#state.readOnly) writeIfPossible(segment);
   }
 
   /** The segments behind `last` do not follow it. */
@@ -306,8 +315,7 @@ class Loader {
     if (active.size === 0) {
       this.#drop(active);
     } else {
-      active.seal();
-      if (!this.#state.readOnly) writeIfPossible(active);
+      this.#seal(active);
       active.endOffset = offset;
     }
     this.#addEmpty(offset);

@@ -8,6 +8,10 @@
  *   4  new files renamed, and the folder synced       X.log …
  *   5  sources removed
  *
+ * The syncs of 2 and 3 are what this stands on: without the first a power cut may leave sources under their new names and no new
+ * segment, without the second the new one beside a source that it covers. That of 4 loses nothing where it is left out, since
+ * the next open finishes what is still called .swap; it keeps the names that a close leaves to Kafka's tools.
+ *
  * In memory the new segment takes over between 2 and 3, in one turn with the renaming of the sources; until then `cancel`
  * undoes everything. A step from 3 on that fails can be tried again, and what is left undone the next open does.
  */

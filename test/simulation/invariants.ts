@@ -9,7 +9,7 @@ import type {
   StoredRecord,
   TopicLedger,
 } from "./ledger.ts";
-import { isMarkerText } from "./observe.ts";
+import { endsTransactionOf, isCommitText, isGone, isMarkerText, keyOfText } from "./observe.ts";
 
 /** Throws on the first promise that is broken. */
 export function checkPromises(ledger: Ledger, observed: Observed, last: CrashKind): void {
@@ -18,7 +18,7 @@ export function checkPromises(ledger: Ledger, observed: Observed, last: CrashKin
   for (const found of observed.topics) {
     const topic = ledger.named(found.name);
     if (!topic) throw new Error(`there is a topic ${found.name}, which was never made or has been deleted`);
-    checkTopic(topic, found, kind);
+    checkTopic(ledger, topic, found, kind);
   }
   checkCommits(ledger, observed, kind);
   checkTransactions(ledger, observed, kind);
@@ -29,7 +29,7 @@ function checkPresence(topic: TopicLedger, ledger: Ledger, { topics }: Observed)
   if (topic.state === "created" && !isThere) throw new Error(`the topic ${topic.id} was made, and is gone`);
 }
 
-function checkTopic(topic: TopicLedger, found: ObservedTopic, kind: CrashKind): void {
+function checkTopic(ledger: Ledger, topic: TopicLedger, found: ObservedTopic, kind: CrashKind): void {
   const { length } = found.partitions;
   if (length < topic.fewestPartitions || length > topic.mostPartitions) {
     throw new Error(`${topic.id} has ${length} partitions, not ${topic.fewestPartitions} to ${topic.mostPartitions}`);
@@ -39,6 +39,7 @@ function checkTopic(topic: TopicLedger, found: ObservedTopic, kind: CrashKind): 
   }
   for (const [index, partition] of found.partitions.entries()) {
     checkPartition(`${topic.id}/${index}`, topic.partition(index), partition, kind);
+    if (topic.isCompact) checkLatest(`${topic.id}/${index}`, ledger, topic.partition(index), partition);
   }
 }
 
@@ -47,9 +48,10 @@ function checkPartition(where: string, ledger: PartitionLedger, found: ObservedP
   if (start < ledger.leastStart || start > ledger.mostStart) {
     throw new Error(`${where} starts at ${start}, not at ${ledger.leastStart} to ${ledger.mostStart}`);
   }
-  const foreign = records.findIndex(({ text, epoch }, i) => {
+  const foreign = records.findIndex((record, i) => {
     const sent = ledger.at(start + i);
-    return sent?.text !== text || sent.epoch !== epoch;
+    if (isGone(record)) return start + i >= ledger.compacted;
+    return sent?.text !== record.text || sent.epoch !== record.epoch;
   });
   const ours = foreign < 0 ? end : start + foreign;
   if (ours < ledger.leastEnd(kind) && foreign < 0)
@@ -77,6 +79,41 @@ function checkRecovered(
       throw new Error(`${where}: at ${from + i} stands ${text} of epoch ${epoch}, not ${was}`);
     checkFree(where, ledger, from + i, epoch);
   }
+}
+
+/** Of each key the latest that was committed is there, or was a tombstone, with nothing left before it. */
+function checkLatest(
+  where: string,
+  ledger: Ledger,
+  sent: PartitionLedger,
+  { start, records }: ObservedPartition,
+): void {
+  const latest = new Map<string, { offset: number; isGone: boolean }>();
+  for (let at = records.length - 1; at >= 0; at--) {
+    const record = sent.at(start + at);
+    if (record === undefined || isMarkerText(record.text) || !isCommitted(ledger, sent, start, records, at)) continue;
+    const { key, isTombstone } = keyOfText(record.text);
+    const later = latest.get(key);
+    if (later === undefined) latest.set(key, { offset: start + at, isGone: isGone(records[at]) });
+    if (later === undefined && isGone(records[at]) && !isTombstone)
+      throw new Error(`${where}: ${record.text} at ${start + at} is the latest of its key, and gone`);
+    if (later?.isGone && !isGone(records[at]))
+      throw new Error(`${where}: ${record.text} at ${start + at} is there, and its tombstone at ${later.offset} gone`);
+  }
+}
+
+function isCommitted(
+  { transactions }: Ledger,
+  sent: PartitionLedger,
+  start: number,
+  records: readonly StoredRecord[],
+  at: number,
+): boolean {
+  const { tx } = sent.at(start + at)!;
+  if (tx === undefined) return true;
+  if (isGone(records[at])) return transactions.get(tx)!.outcome === "commit";
+  const marker = records.slice(at).find(({ text }) => endsTransactionOf(records[at].producerId!, text));
+  return marker !== undefined && isCommitText(marker.text);
 }
 
 function checkTransactions(ledger: Ledger, observed: Observed, kind: CrashKind): void {

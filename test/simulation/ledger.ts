@@ -5,12 +5,12 @@
  * on it must be. "stored" is the promise of "process", that the page cache has it; "synced" that of "power".
  */
 import type { CrashKind } from "./images.ts";
-import { isMarkerText } from "./observe.ts";
+import { isGone, isMarkerText } from "./observe.ts";
 import { type Place, TransactionLedger } from "./transaction-ledger.ts";
 import { TRANSACTIONAL_GROUP } from "./transactor.ts";
 
 export type Fact =
-  | { type: "creating"; topic: string; name: string; partitions: number; segmentBytes: number }
+  | { type: "creating"; topic: string; name: string; partitions: number; segmentBytes: number; isCompact: boolean }
   | { type: "created"; topic: string }
   | { type: "deleting" | "deleted"; topic: string }
   | { type: "growing" | "grown"; topic: string; partitions: number }
@@ -22,6 +22,8 @@ export type Fact =
   | { type: "stored" | "synced"; topic: string; partition: number; end: number }
   /** Records before `start` may go, and must be gone. */
   | { type: "cutting" | "cut"; topic: string; partition: number; start: number }
+  /** Of the records before `end` only the latest of each key need stay. */
+  | { type: "compacting"; topic: string; partition: number; end: number }
   | {
       type: "committing" | "committed";
       group: string;
@@ -62,7 +64,7 @@ export interface ObservedPartition {
   /** Where the earliest open transaction begins. */
   lastStable: number;
   aborted: { producerId: number; firstOffset: number; lastOffset: number }[];
-  /** From `start` on, markers among them. */
+  /** From `start` on, markers among them, and what stands for those that compaction has taken. */
   records: StoredRecord[];
 }
 
@@ -73,6 +75,11 @@ export interface StoredRecord {
   producerId?: number;
 }
 
+interface SentRecord extends StoredRecord {
+  /** The transaction's name. */
+  tx?: string;
+}
+
 /** A topic from its creation to its deletion: another one of the same name is another topic. */
 export class TopicLedger {
   readonly name: string;
@@ -81,14 +88,16 @@ export class TopicLedger {
   fewestPartitions: number;
   mostPartitions: number;
   segmentBytes: number[];
+  readonly isCompact: boolean;
   readonly partitions = new Map<number, PartitionLedger>();
 
-  constructor(id: string, name: string, partitions: number, segmentBytes: number) {
-    this.id = id;
+  constructor({ topic, name, partitions, segmentBytes, isCompact }: Extract<Fact, { type: "creating" }>) {
+    this.id = topic;
     this.name = name;
     this.fewestPartitions = partitions;
     this.mostPartitions = partitions;
     this.segmentBytes = [segmentBytes];
+    this.isCompact = isCompact;
   }
 
   partition(index: number): PartitionLedger {
@@ -101,11 +110,13 @@ export class TopicLedger {
 export class PartitionLedger {
   /** The offset of the first of `records`. */
   first = 0;
-  records: StoredRecord[] = [];
+  records: SentRecord[] = [];
   stored = 0;
   synced = 0;
   leastStart = 0;
   mostStart = 0;
+  /** Records before it may be gone, as far as compaction goes. */
+  compacted = 0;
   readonly commits = new Map<string, CommitLedger>();
   /** What was promised, or served, under an offset and an epoch. */
   readonly promised = new Map<string, string>();
@@ -114,7 +125,7 @@ export class PartitionLedger {
     return this.first + this.records.length;
   }
 
-  at(offset: number): StoredRecord | undefined {
+  at(offset: number): SentRecord | undefined {
     return this.records[offset - this.first];
   }
 
@@ -160,7 +171,7 @@ export class Ledger {
   #take(fact: Fact): void {
     switch (fact.type) {
       case "creating":
-        this.topics.set(fact.topic, new TopicLedger(fact.topic, fact.name, fact.partitions, fact.segmentBytes));
+        this.topics.set(fact.topic, new TopicLedger(fact));
         return;
       case "created":
       case "deleting":
@@ -208,7 +219,7 @@ export class Ledger {
   #takeOf(partition: PartitionLedger, fact: Extract<Fact, { partition: number }>): void {
     switch (fact.type) {
       case "sending":
-        partition.records.push(...fact.texts.map((text) => ({ epoch: fact.epoch, text })));
+        partition.records.push(...fact.texts.map((text) => ({ epoch: fact.epoch, text, tx: fact.tx })));
         return;
       case "refused":
         partition.records.length = fact.offset - partition.first;
@@ -222,6 +233,9 @@ export class Ledger {
         return;
       case "cutting":
         partition.mostStart = Math.max(partition.mostStart, fact.start);
+        return;
+      case "compacting":
+        partition.compacted = Math.max(partition.compacted, fact.end);
         return;
       case "cut":
         partition.leastStart = Math.max(partition.leastStart, fact.start);
@@ -264,8 +278,14 @@ export class Ledger {
     topic.segmentBytes = [found.segmentBytes];
     for (const [index, { start, end, records }] of found.partitions.entries()) {
       const partition = topic.partition(index);
+      // What compaction has taken may come back, as long as its removal waits for a sync.
+      const merged = records.map((record, i) => {
+        const sent = partition.at(start + i);
+        const isSame = sent?.text === record.text && sent.epoch === record.epoch;
+        return sent && (isSame || isGone(record)) ? { ...record, ...sent } : record;
+      });
       partition.first = partition.leastStart = partition.mostStart = start;
-      partition.records = [...records];
+      partition.records = merged;
       partition.stored = end;
       // The open has synced what it found; the markers it may have put behind that come again with the next one.
       const last = records.findLastIndex(({ text }) => !isMarkerText(text));

@@ -4,8 +4,8 @@ import type { File, FileInfo, Files, OpenMode } from "../../src/storage/files.ts
 export interface Lies {
   /** Whether that file is really synced. All are when not given. */
   syncsFile?: (path: string) => boolean;
-  /** Whether names are. They are when not given. */
-  syncsFolders?: boolean;
+  /** Whether the names in that folder are. They are when not given. */
+  syncsFolder?: (path: string) => boolean;
 }
 
 export class LyingFiles implements Files {
@@ -72,10 +72,10 @@ export class LyingFiles implements Files {
   }
 
   async syncFolder(path: string): Promise<void> {
-    if (this.#lies.syncsFolders ?? true) await this.#files.syncFolder(path);
+    if (this.#lies.syncsFolder?.(path) ?? true) await this.#files.syncFolder(path);
   }
 
   syncFolderNow(path: string): void {
-    if (this.#lies.syncsFolders ?? true) this.#files.syncFolderNow(path);
+    if (this.#lies.syncsFolder?.(path) ?? true) this.#files.syncFolderNow(path);
   }
 }

@@ -37,9 +37,22 @@ export function isMarkerText(text: string): boolean {
 
 const MARKER = "marker";
 
+/** Stands where compaction has taken a record away. */
+const GONE: StoredRecord = { epoch: -1, text: "gone" };
+
+export function isGone(record: StoredRecord | undefined): boolean {
+  return record?.text === GONE.text;
+}
+
 /** The text that stands for a record in the facts. */
 export function textOf(key: string | null, value: string | null, timestamp: number): string {
   return `${timestamp} ${key} ${value}`;
+}
+
+/** What textOf was told of the key, and whether there was a value. */
+export function keyOfText(text: string): { key: string; isTombstone: boolean } {
+  const [, key, value] = text.split(" ");
+  return { key, isTombstone: value === "null" };
 }
 
 export async function observe(engine: Engine): Promise<Observed> {
@@ -71,6 +84,11 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
+interface Extent {
+  baseOffset: number;
+  lastOffset: number;
+}
+
 interface Scanned extends StoredRecord {
   offset: number;
   timestamp: number;
@@ -80,23 +98,28 @@ function observePartition(partition: Partition): ObservedPartition {
   const { startOffset: start, endOffset: end, leaderEpoch: epoch, highWatermark } = partition;
   const where = `${partition.topic.name}-${partition.index}`;
   if (highWatermark > end) throw new Error(`${where}: the high watermark ${highWatermark} lies past the end ${end}`);
+  const mayHaveGaps = partition.topic.config.cleanupPolicy !== "delete";
   const scanned: Scanned[] = [];
+  const found: Extent[] = [];
   for (let offset = start; offset < end; ) {
     const batches = partition.read(offset, MAX_BYTES, end);
+    if (batches.length === 0 && mayHaveGaps) break;
     if (batches.length === 0) throw new Error(`${where}: nothing is read at ${offset}, before the end ${end}`);
     for (const batch of batches) {
       const { baseOffset, lastOffset, nextOffset } = batch;
       // Where a log starts in the middle of a batch, that one begins before it.
       const isNext = baseOffset === offset || (offset === start && baseOffset < start && lastOffset >= start);
-      if (!isNext)
+      if (!isNext && !(mayHaveGaps && baseOffset > offset))
         throw new Error(`${where}: a batch with ${baseOffset} to ${lastOffset} stands where ${offset} belongs`);
       for (const record of recordsOf(batch)) if (record.offset >= offset) scanned.push(record);
+      found.push({ baseOffset, lastOffset });
       offset = nextOffset;
     }
   }
-  checkOffsetLookups(partition, where, start, end);
+  checkOffsetLookups(partition, where, found);
   checkTimestampLookups(partition, where, scanned);
-  const records = scanned.map(({ epoch, text, producerId }) => ({ epoch, text, producerId }));
+  const records: StoredRecord[] = mayHaveGaps ? Array.from({ length: end - start }, () => GONE) : [];
+  for (const { offset, epoch, text, producerId } of scanned) records[offset - start] = { epoch, text, producerId };
   // Of one whose records are gone only the marker may be left, which the next open takes for nobody's.
   const aborted = partition
     .abortedTransactions(start, end)
@@ -134,12 +157,14 @@ function field({ bytes, rows }: RecordTable, at: number, length: number): string
   return Buffer.from(bytes.buffer, bytes.byteOffset + rows[at], rows[length]).toString("latin1");
 }
 
-function checkOffsetLookups(partition: Partition, where: string, start: number, end: number): void {
+function checkOffsetLookups(partition: Partition, where: string, found: readonly Extent[]): void {
+  const { startOffset: start, endOffset: end } = partition;
   // From the back, so that no look-up goes on where another has stopped.
   const step = Math.max(1, Math.ceil((end - start) / MOST_LOOKUPS));
   for (let offset = end - 1; offset >= start; offset -= step) {
     const [batch] = partition.read(offset, 1, end);
-    if (batch && batch.baseOffset <= offset && batch.lastOffset >= offset) continue;
+    const expected = found.find(({ lastOffset }) => lastOffset >= offset);
+    if (batch?.baseOffset === expected?.baseOffset && batch?.lastOffset === expected?.lastOffset) continue;
     throw new Error(`${where}: a read at ${offset} gives ${batch?.baseOffset} to ${batch?.lastOffset}`);
   }
 }

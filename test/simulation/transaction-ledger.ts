@@ -8,7 +8,7 @@
  *   lost     an open found it neither committed nor to be: nothing of it may ever be seen
  */
 import type { Fact, GroupPlace, Ledger, Observed } from "./ledger.ts";
-import { endsTransactionOf, isCommitText } from "./observe.ts";
+import { endsTransactionOf, isCommitText, isGone } from "./observe.ts";
 
 export interface Place {
   topic: string;
@@ -55,7 +55,9 @@ export class TransactionLedger {
    * may be the open's own, and, at "process", wait for their sync.
    */
   find(ledger: Ledger, observed: Observed): void {
-    const { seen } = this.look(ledger, observed);
+    const { seen, unseen } = this.look(ledger, observed);
+    // Its topics are gone, or compaction has taken it: that tells nothing.
+    if (seen + unseen === 0) return;
     this.state = seen > 0 ? "ended" : "lost";
     this.outcome = seen > 0 ? "commit" : "abort";
     this.isSynced = false;
@@ -75,12 +77,13 @@ export class TransactionLedger {
   }
 }
 
-/** Whether it is committed. Undefined where its topic is gone, or its offset lies before the start. */
+/** Whether it is committed. Undefined where its topic is gone, its offset lies before the start, or compaction has taken it. */
 function isSeen({ topic, partition, offset, epoch, text }: SentRecord, ledger: Ledger, observed: Observed) {
   const found = partitionOf(topic, partition, ledger, observed);
   if (found === undefined || offset < found.start) return undefined;
   const at = offset - found.start;
   const record = found.records[at];
+  if (isGone(record)) return undefined;
   if (record?.text !== text || record.epoch !== epoch) return false;
   const { producerId } = record;
   const marker = found.records.slice(at).find((behind) => endsTransactionOf(producerId!, behind.text));

@@ -1,7 +1,7 @@
 /**
  * What an application may do to a data directory, drawn by chance: topics at both levels come, grow, change and go; batches
- * are appended until segments roll, some of them in transactions; records are deleted, by hand and by retention; groups commit;
- * the process closes the directory in order, or dies, and opens it again.
+ * are appended until segments roll, some of them in transactions; records are deleted, by hand and by retention; some topics are
+ * compacted, while all goes on; groups commit; the process closes the directory in order, or dies, and opens it again.
  */
 import type { TopicOptions } from "../../src/engine/config.ts";
 import { Engine } from "../../src/engine/engine.ts";
@@ -10,6 +10,7 @@ import type { Topic } from "../../src/engine/topic.ts";
 import { hasCode } from "../../src/errors.ts";
 import type { Batch } from "../../src/format/batch.ts";
 import { BatchBuilder, type SealedBatch } from "../../src/format/batch-builder.ts";
+import { loadKeyFingerprints } from "../../src/storage/key-fingerprints.ts";
 import type { World } from "./explore.ts";
 import type { Fact, GroupPlace, Ledger } from "./ledger.ts";
 import { Mortal } from "./mortal.ts";
@@ -38,6 +39,8 @@ const SECOND_RUN = 100_000;
 
 export async function runWorkload(world: World<Fact>, options: WorkloadOptions): Promise<void> {
   const workload = new Workload(world, options);
+  // Its loading takes its time, which is no part of what is drawn.
+  await loadKeyFingerprints();
   const unwatch = watchMarkers((...marker) => workload.mark(...marker));
   try {
     await workload.open();
@@ -52,8 +55,9 @@ export async function runWorkload(world: World<Fact>, options: WorkloadOptions):
 /** So that an image is opened as the workload left it. */
 export function engineOptions(process: Mortal, durability: "process" | "power") {
   const { chance, identity } = process;
-  const intervals = { flushMs: FLUSH_MS, checkpointMs: CHECKPOINT_MS, retentionCheckMs: NEVER_MS };
-  return { files: process, clock: process, chance, identity, durability, ...intervals };
+  const intervals = { flushMs: FLUSH_MS, checkpointMs: CHECKPOINT_MS };
+  const never = { retentionCheckMs: NEVER_MS, compactionCheckMs: NEVER_MS };
+  return { files: process, clock: process, chance, identity, durability, ...intervals, ...never };
 }
 
 class Workload {
@@ -145,7 +149,8 @@ class Workload {
   async #act(chance: number): Promise<void> {
     const { random, clock } = this.#world;
     if (this.#topics().length === 0) return this.#create();
-    if (chance < 36) return this.#append();
+    if (chance < 30) return this.#append();
+    if (chance < 36) return this.#compact();
     if (chance < 48) return this.#transactor.step();
     if (chance < 56) return this.#settle();
     if (chance < 66) return this.#commit();
@@ -178,11 +183,13 @@ class Workload {
 
   #build(partition: Partition): { builder: BatchBuilder; texts: string[] } {
     const { random, clock } = this.#world;
+    const isCompact = isCompacted(partition.topic);
     const builder = new BatchBuilder();
     const texts: string[] = [];
     for (let left = 1 + random.below(4); left > 0; left--) {
-      const key = random.oneIn(3) ? null : `k${random.below(5)}`;
-      const value = this.#value(this.#where(partition).topic, partition.index);
+      const key = !isCompact && random.oneIn(3) ? null : `k${random.below(5)}`;
+      const isTombstone = isCompact && random.oneIn(5);
+      const value = isTombstone ? null : this.#value(this.#where(partition).topic, partition.index);
       const timestamp = clock.now() + random.below(2000) - 1000;
       builder.append(key, value, undefined, timestamp);
       texts.push(textOf(key, value, timestamp));
@@ -285,15 +292,18 @@ class Workload {
     const name = NAMES.find((free) => !this.#engine.topics.has(free));
     if (name === undefined) return;
     const topic = `${name}#${++this.#records}`;
+    const isCompact = random.oneIn(3);
     const options: TopicOptions = {
       partitions: 1 + random.below(3),
       segmentBytes: SEGMENT_BYTES[random.below(SEGMENT_BYTES.length)],
       indexIntervalBytes: random.oneIn(2) ? 0 : 300,
       durability: random.oneIn(2) ? "power" : "process",
-      retentionBytes: random.oneIn(3) ? 2000 : -1,
+      retentionBytes: !isCompact && random.oneIn(3) ? 2000 : -1,
+      cleanupPolicy: isCompact ? "compact" : "delete",
+      deleteRetentionMs: random.oneIn(2) ? 0 : 1000,
     };
     const { partitions = 1, segmentBytes = 0 } = options;
-    this.#note({ type: "creating", topic, name, partitions, segmentBytes });
+    this.#note({ type: "creating", topic, name, partitions, segmentBytes, isCompact });
     this.#ids.set(name, topic);
     await (await this.#engine.createTopic(name, options)).ready();
     this.#note({ type: "created", topic });
@@ -325,6 +335,15 @@ class Workload {
     this.#note({ type: "altering", ...fact });
     await topic.alterConfig({ segmentBytes: fact.segmentBytes, durability: random.oneIn(2) ? "power" : "process" });
     this.#note({ type: "altered", ...fact });
+  }
+
+  /** Sometimes it is still under way when others go on. */
+  async #compact(): Promise<void> {
+    const partition = this.#anyPartition();
+    if (!isCompacted(partition.topic)) return;
+    this.#note({ type: "compacting", ...this.#where(partition), end: partition.endOffset });
+    this.#await(this.#engine.compact(partition).then(() => {}));
+    if (this.#world.random.oneIn(2)) await this.#settle();
   }
 
   async #deleteRecords(): Promise<void> {
@@ -415,6 +434,10 @@ class Workload {
   #note(fact: Fact): void {
     this.#world.ack(fact);
   }
+}
+
+function isCompacted(topic: Pick<Topic, "config">): boolean {
+  return topic.config.cleanupPolicy !== "delete";
 }
 
 function placeOf(group: string, topic: string, partition: number): string {

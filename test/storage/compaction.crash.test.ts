@@ -2,9 +2,11 @@
 import { expect, it } from "vitest";
 import type { Files } from "../../src/storage/files.ts";
 import { Log, type LogOptions } from "../../src/storage/log.ts";
+import { parseSegmentFile } from "../../src/storage/paths.ts";
 import type { TestClock } from "../../src/testing/clock.ts";
 import { isFull } from "../sampling.ts";
 import { type Exploration, explore } from "../simulation/explore.ts";
+import { LyingFiles } from "../simulation/lying-files.ts";
 import { COMPACT, DAY, latestIn, leftoversIn, SETTINGS } from "./compacting.ts";
 import { batchOf, markerOf, readAll, SMALL } from "./partition.ts";
 
@@ -98,3 +100,16 @@ it("at any point, by the process or the machine", { timeout: 600_000 }, async ()
   const explored = await explore<Fact>({ seed: 1, budget: isFull ? 20_000 : 250, workload, check });
   expect(explored.points).toBeGreaterThan(100);
 });
+
+it("and a folder that is not synced before the sources go is caught", { timeout: 600_000 }, async () => {
+  const forgetful: typeof workload = (world) => {
+    const syncsFolder = (path: string) => !(world.files.list(path) ?? []).some(isSwap);
+    return workload({ ...world, files: new LyingFiles(world.files, { syncsFolder }) });
+  };
+  const exploring = explore<Fact>({ seed: 1, budget: 5000, workload: forgetful, check });
+  await expect(exploring).rejects.toThrow(/VARVE|expected/);
+});
+
+function isSwap(name: string): boolean {
+  return parseSegmentFile(name)?.state === "swap";
+}

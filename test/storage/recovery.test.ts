@@ -204,14 +204,27 @@ describe("the table", () => {
     await expectSettled(files, { recoveryPoint: 3 });
   });
 
-  it("D: the same where a whole segment's end never got to the disk", async () => {
+  it.each(["delete", "compact"] as const)(
+    "D: the same where a whole segment's end never got to the disk, cleanupPolicy %s",
+    async (cleanupPolicy) => {
+      const files = await written();
+      cutFile(files, pathOf("4".padStart(20, "0")), placesIn(files, "4".padStart(20, "0"))[2].position);
+      const choices = { lastClose: "machine", recoveryPoint: 3, config: { ...config, cleanupPolicy } } as const;
+      const { log } = await open(files, choices);
+      expect(valuesOf(log)).toEqual(values(0, 6));
+      expect(pieces(files)).toHaveLength(1);
+      log.closeNow();
+      await expectSettled(files, choices);
+    },
+  );
+
+  it("D: not where Kafka has compacted, which leaves the end of a segment empty", async () => {
     const files = await written();
     cutFile(files, pathOf("4".padStart(20, "0")), placesIn(files, "4".padStart(20, "0"))[2].position);
-    const { log } = await open(files, { lastClose: "machine", recoveryPoint: 3 });
-    expect(valuesOf(log)).toEqual(values(0, 6));
-    expect(pieces(files)).toHaveLength(1);
+    const choices = { lastClose: "machine", recoveryPoint: 3, cleanedOffset: 8 } as const;
+    const { log } = await open(files, { ...choices, config: { ...config, cleanupPolicy: "compact" } });
+    expect(valuesOf(log)).toEqual([...values(0, 6), ...values(8, COUNT)]);
     log.closeNow();
-    await expectSettled(files, { recoveryPoint: 3 });
   });
 
   it.each(["clean", "process", "machine"] as const)(
