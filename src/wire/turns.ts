@@ -3,6 +3,9 @@
  * others have their turn.
  */
 export class Turns {
+  /** The share of a topic, or of something like it, that is made, changed or refused. */
+  static readonly NAME = 1 / 200;
+
   #spent = 0;
 
   /** Notes a piece of work, as a share of what one turn may do. What it returns, if anything, is to be awaited before the next. */

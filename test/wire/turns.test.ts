@@ -9,6 +9,11 @@ import { resolveListenOptions } from "../../src/wire/listen-options.ts";
 import { Produce } from "../../src/wire/messages/00-produce.ts";
 import { Fetch } from "../../src/wire/messages/01-fetch.ts";
 import { ListOffsets } from "../../src/wire/messages/02-list-offsets.ts";
+import { Metadata } from "../../src/wire/messages/03-metadata.ts";
+import { CreateTopics } from "../../src/wire/messages/19-create-topics.ts";
+import { DeleteTopics } from "../../src/wire/messages/20-delete-topics.ts";
+import { CreatePartitions } from "../../src/wire/messages/37-create-partitions.ts";
+import { IncrementalAlterConfigs } from "../../src/wire/messages/44-incremental-alter-configs.ts";
 import { requestFrame } from "./wire-client.ts";
 
 const COUNT = 5000;
@@ -34,6 +39,7 @@ const caller: Caller = {
 const waiting = { maxWaitMs: 0, minBytes: 1, isolationLevel: 0 };
 
 const times = <T>(one: T): T[] => Array.from({ length: COUNT }, () => one);
+const names = <T>(one: (name: string) => T): T[] => Array.from({ length: COUNT }, (_, i) => one(`x/${i}`));
 
 /** How often others had their turn while the request was handled. */
 async function turnsDuring<A extends Api>(api: A, version: number, request: Partial<RequestOf<A>>): Promise<number> {
@@ -72,6 +78,35 @@ it.each<[string, Api, number, object]>([
     Produce,
     9,
     { acks: 1, timeoutMs: 1, topicData: [{ name: "t", partitionData: times({ index: 0, records: null }) }] },
+  ],
+  [
+    "metadata of names that no topic can have",
+    Metadata,
+    9,
+    { topics: names((name) => ({ name })), allowAutoTopicCreation: true },
+  ],
+  [
+    "topics with such names to be made",
+    CreateTopics,
+    7,
+    {
+      timeoutMs: 1,
+      validateOnly: false,
+      topics: names((name) => ({ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] })),
+    },
+  ],
+  ["topics to be deleted", DeleteTopics, 5, { timeoutMs: 1, topicNames: names((name) => name) }],
+  [
+    "partitions to be added",
+    CreatePartitions,
+    3,
+    { timeoutMs: 1, validateOnly: false, topics: names((name) => ({ name, count: 2, assignments: null })) },
+  ],
+  [
+    "configurations to be altered",
+    IncrementalAlterConfigs,
+    1,
+    { validateOnly: false, resources: names((resourceName) => ({ resourceType: 2, resourceName, configs: [] })) },
   ],
 ])("%s", async (_, api, version, request) => {
   expect(await turnsDuring(api, version, request)).toBeGreaterThan(5);

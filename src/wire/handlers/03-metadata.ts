@@ -11,6 +11,7 @@ import { type Broker, NODE_ID, OPERATIONS_NOT_ASKED } from "../broker.ts";
 import { ERROR, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { Metadata } from "../messages/03-metadata.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof Metadata>;
 type Response = ResponseOf<typeof Metadata>;
@@ -32,12 +33,14 @@ export async function metadata(request: Request, { broker, version }: Call): Pro
 /** Each one once, however often it is asked for. */
 async function asked(request: Request, broker: Broker, version: number): Promise<TopicAnswer[]> {
   const answers = new Map<string, TopicAnswer>();
+  const turns = new Turns();
   for (const { name, topicId } of request.topics ?? []) {
     const key = name ?? topicId;
     if (answers.has(key)) continue;
     const isId = name === null || (name === "" && topicId !== ZERO_UUID);
     const answer = isId ? byId(topicId, broker, version) : await byName(name, request.allowAutoTopicCreation, broker);
     answers.set(key, answer);
+    await turns.after(Turns.NAME);
   }
   return [...answers.values()];
 }

@@ -11,6 +11,7 @@ import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { CreateTopics } from "../messages/19-create-topics.ts";
 import { givenConfigs, shownConfigs } from "../topic-configs.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof CreateTopics>;
 type Asked = Request["topics"][number];
@@ -25,6 +26,7 @@ export async function createTopics(
   const times = new Map<string, number>();
   for (const { name } of topics) times.set(name, (times.get(name) ?? 0) + 1);
   const answers = new Map<string, Answer>();
+  const turns = new Turns();
   for (const asked of topics) {
     const { name } = asked;
     if (answers.has(name)) continue;
@@ -34,6 +36,7 @@ export async function createTopics(
     } catch (error) {
       answers.set(name, { name, ...refusalOf(error), configs: null });
     }
+    await turns.after(Turns.NAME);
   }
   return { topics: [...answers.values()] };
 }

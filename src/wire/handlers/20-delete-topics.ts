@@ -6,6 +6,7 @@ import type { Broker } from "../broker.ts";
 import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { DeleteTopics } from "../messages/20-delete-topics.ts";
+import { Turns } from "../turns.ts";
 
 type Answer = ResponseOf<typeof DeleteTopics>["responses"][number];
 
@@ -20,7 +21,11 @@ export async function deleteTopics(
 ): Promise<ResponseOf<typeof DeleteTopics>> {
   const all: Asked[] = [...topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...topics];
   const responses: Answer[] = [];
-  for (const asked of all) responses.push(await deleted(asked, broker));
+  const turns = new Turns();
+  for (const asked of all) {
+    responses.push(await deleted(asked, broker));
+    await turns.after(Turns.NAME);
+  }
   return { responses };
 }
 

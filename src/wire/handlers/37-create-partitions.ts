@@ -5,6 +5,7 @@ import { type Broker, NODE_ID } from "../broker.ts";
 import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { CreatePartitions } from "../messages/37-create-partitions.ts";
+import { Turns } from "../turns.ts";
 
 type Request = RequestOf<typeof CreatePartitions>;
 type Asked = Request["topics"][number];
@@ -15,6 +16,7 @@ export async function createPartitions(
   { broker }: Call,
 ): Promise<ResponseOf<typeof CreatePartitions>> {
   const results: Answer[] = [];
+  const turns = new Turns();
   for (const asked of topics) {
     const { name } = asked;
     try {
@@ -23,6 +25,7 @@ export async function createPartitions(
     } catch (error) {
       results.push({ name, ...refusalOf(error) });
     }
+    await turns.after(Turns.NAME);
   }
   return { results };
 }

@@ -10,6 +10,7 @@ import { ERROR, Refused, refusalOf } from "../error-codes.ts";
 import type { Call } from "../handler.ts";
 import type { IncrementalAlterConfigs } from "../messages/44-incremental-alter-configs.ts";
 import { givenConfigs, optionNamed } from "../topic-configs.ts";
+import { Turns } from "../turns.ts";
 import { TOPIC_RESOURCE } from "./32-describe-configs.ts";
 
 type Request = RequestOf<typeof IncrementalAlterConfigs>;
@@ -27,6 +28,7 @@ export async function incrementalAlterConfigs(
   { broker }: Call,
 ): Promise<ResponseOf<typeof IncrementalAlterConfigs>> {
   const responses: Answer[] = [];
+  const turns = new Turns();
   for (const asked of resources) {
     const { resourceType, resourceName } = asked;
     try {
@@ -35,6 +37,7 @@ export async function incrementalAlterConfigs(
     } catch (error) {
       responses.push({ ...refusalOf(error), resourceType, resourceName });
     }
+    await turns.after(Turns.NAME);
   }
   return { responses };
 }
