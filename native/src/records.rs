@@ -12,28 +12,24 @@ pub fn table(bytes: &[u8], base: i32, count: usize, rows: &mut [i32], deltas: &m
     if rows.len() != count.checked_mul(COLUMNS)? || deltas.len() != count {
         return None;
     }
-    let mut rest = Reader { bytes, at: 0 };
+    let mut at = 0;
     let mut previous = -1;
     for (row, delta) in rows.chunks_exact_mut(COLUMNS).zip(deltas) {
-        let length = usize::try_from(rest.varint()?).ok()?;
-        let next = rest.at.checked_add(length)?;
-        if length < MIN_RECORD_BYTES - 1 || next > bytes.len() {
+        let record = Record::short(bytes, at).or_else(|| Record::any(bytes, at))?;
+        if record.offset_delta <= previous {
             return None;
         }
-        let mut record = Reader { bytes: &bytes[..next], at: rest.at + 1 };
-        *delta = record.varlong()? as f64;
-        let offset_delta = record.varint()?;
-        if offset_delta <= previous {
-            return None;
-        }
-        previous = offset_delta;
-        row[0] = offset_delta;
-        (row[1], row[2]) = record.field(base)?;
-        (row[3], row[4]) = record.field(base)?;
-        row[5] = record.headers(base)?;
-        rest.at = next;
+        previous = record.offset_delta;
+        *delta = record.timestamp_delta as f64;
+        row[0] = record.offset_delta;
+        row[1] = base + record.key_at as i32;
+        row[2] = record.key_length;
+        row[3] = base + record.value_at as i32;
+        row[4] = record.value_length;
+        row[5] = record.headers_at.map_or(-1, |headers_at| base + headers_at as i32);
+        at = record.next;
     }
-    (rest.at == bytes.len()).then_some(())
+    (at == bytes.len()).then_some(())
 }
 
 /// The offset delta of the last record, −1 when there are none.
@@ -41,54 +37,79 @@ pub fn check(bytes: &[u8], count: usize) -> Option<i32> {
     let mut at = 0;
     let mut previous = -1;
     for _ in 0..count {
-        let (offset_delta, next) = short_record(bytes, at).or_else(|| any_record(bytes, at))?;
-        if offset_delta <= previous {
+        let record = Record::short(bytes, at).or_else(|| Record::any(bytes, at))?;
+        if record.offset_delta <= previous {
             return None;
         }
-        previous = offset_delta;
-        at = next;
+        previous = record.offset_delta;
+        at = record.next;
     }
     (at == bytes.len()).then_some(previous)
 }
 
-/// The offset delta of the record at `at`, and where it ends: for one whose numbers take one or two bytes each and that has no
-/// headers, as nearly all. Everything up to the key length lies in the first eight bytes then, but for the end of a long one.
-#[inline(always)]
-fn short_record(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
-    let mut head = Head { bits: u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?), taken: 0 };
-    let length = head.varint()?;
-    let next = at + head.taken + usize::try_from(length).ok()?;
-    head.skip(8);
-    head.varint()?;
-    let offset_delta = head.varint()?;
-    let key_length = head.varint()?;
-    if head.taken > 8 || key_length < -1 {
-        return None;
-    }
-    let at = at + head.taken + key_length.max(0) as usize;
-    let mut head = Head { bits: u64::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)), taken: 0 };
-    let value_length = head.varint()?;
-    let end = at + head.taken + value_length.max(0) as usize;
-    let is_whole = value_length >= -1 && end + 1 == next && bytes.get(end) == Some(&0);
-    is_whole.then_some((offset_delta, next))
+/// A record whose lengths are right, and where what it holds lies.
+struct Record {
+    timestamp_delta: i64,
+    offset_delta: i32,
+    key_at: usize,
+    key_length: i32,
+    value_at: usize,
+    value_length: i32,
+    headers_at: Option<usize>,
+    next: usize,
 }
 
-/// The same for every record.
-#[cold]
-fn any_record(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
-    let mut rest = Reader { bytes, at };
-    let length = usize::try_from(rest.varint()?).ok()?;
-    let next = rest.at.checked_add(length)?;
-    if length < MIN_RECORD_BYTES - 1 || next > bytes.len() {
-        return None;
+impl Record {
+    /// One whose numbers take one or two bytes each and that has no headers, as nearly all. Everything up to the key length lies in the
+    /// first eight bytes then, but for the end of a long one.
+    #[inline(always)]
+    fn short(bytes: &[u8], at: usize) -> Option<Record> {
+        let mut head = Head { bits: u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?), taken: 0 };
+        let length = head.varint()?;
+        let next = at + head.taken + usize::try_from(length).ok()?;
+        head.skip(8);
+        let timestamp_delta = i64::from(head.varint()?);
+        let offset_delta = head.varint()?;
+        let key_length = head.varint()?;
+        if head.taken > 8 || key_length < -1 {
+            return None;
+        }
+        let key_at = at + head.taken;
+        let at = key_at + key_length.max(0) as usize;
+        let mut head = Head { bits: u64::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)), taken: 0 };
+        let value_length = head.varint()?;
+        let value_at = at + head.taken;
+        let end = value_at + value_length.max(0) as usize;
+        let is_whole = value_length >= -1 && end + 1 == next && bytes.get(end) == Some(&0);
+        let headers_at = None;
+        is_whole.then_some(Record {
+            timestamp_delta,
+            offset_delta,
+            key_at,
+            key_length,
+            value_at,
+            value_length,
+            headers_at,
+            next,
+        })
     }
-    let mut record = Reader { bytes: &bytes[..next], at: rest.at + 1 };
-    record.varlong()?;
-    let offset_delta = record.varint()?;
-    record.field(0)?;
-    record.field(0)?;
-    record.headers(0)?;
-    Some((offset_delta, next))
+
+    #[cold]
+    fn any(bytes: &[u8], at: usize) -> Option<Record> {
+        let mut rest = Reader { bytes, at };
+        let length = usize::try_from(rest.varint()?).ok()?;
+        let next = rest.at.checked_add(length)?;
+        if length < MIN_RECORD_BYTES - 1 || next > bytes.len() {
+            return None;
+        }
+        let mut record = Reader { bytes: &bytes[..next], at: rest.at + 1 };
+        let timestamp_delta = record.varlong()?;
+        let offset_delta = record.varint()?;
+        let (key_at, key_length) = record.field()?;
+        let (value_at, value_length) = record.field()?;
+        let headers_at = record.headers()?;
+        Some(Record { timestamp_delta, offset_delta, key_at, key_length, value_at, value_length, headers_at, next })
+    }
 }
 
 /// The first bytes of something, least significant first.
@@ -167,30 +188,28 @@ impl Reader<'_> {
     }
 
     /// A length, −1 for null, and as many bytes: where they lie, and the length.
-    #[inline(always)]
-    fn field(&mut self, base: i32) -> Option<(i32, i32)> {
+    fn field(&mut self) -> Option<(usize, i32)> {
         let length = self.varint()?;
         let at = self.at;
         if length > 0 {
             self.skip(length as usize)?;
         }
-        (length >= -1).then_some((base + at as i32, length))
+        (length >= -1).then_some((at, length))
     }
 
-    /// The header count and the headers, which must reach to the end: where they stand, or −1 when there are none.
-    #[inline(always)]
-    fn headers(&mut self, base: i32) -> Option<i32> {
+    /// The header count and the headers, which must reach to the end: where they stand, or none when there are none.
+    fn headers(&mut self) -> Option<Option<usize>> {
         let at = self.at;
         if self.bytes.get(at..) == Some(&[0]) {
-            return Some(-1);
+            return Some(None);
         }
         let count = usize::try_from(self.varint()?).ok()?;
         for _ in 0..count {
             let name_length = usize::try_from(self.varint()?).ok()?;
             self.skip(name_length)?;
-            self.field(base)?;
+            self.field()?;
         }
-        (self.at == self.bytes.len()).then_some(base + at as i32)
+        (self.at == self.bytes.len()).then_some(Some(at))
     }
 
     #[inline(always)]
