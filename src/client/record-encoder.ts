@@ -34,7 +34,8 @@ export class RecordEncoder {
     const { key = null, value, headers, partition, timestamp } = record;
     this.value = value === null ? null : encodeValue(value, target);
     this.headers = headers === undefined ? undefined : headerPairs(headers, target.name);
-    this.timestamp = timestamp === undefined ? now : checkTimestamp(timestamp, target.name);
+    if (timestamp === undefined) this.timestamp = now;
+    else this.timestamp = isTimestamp(timestamp) ? timestamp : refuseTimestamp(timestamp, target.name);
     if (key !== null && typeof key !== "string" && !(key instanceof Uint8Array)) {
       throw invalid(`key: expected a string, a Uint8Array or null, not ${kindOf(key)}`, target.name);
     }
@@ -89,8 +90,12 @@ function headerPairs(headers: HeadersInput, topic: string): HeaderPairs {
   return pairs as HeaderPairs;
 }
 
-function checkTimestamp(timestamp: unknown, topic: string): number {
-  if (Number.isSafeInteger(timestamp) && (timestamp as number) >= 0) return timestamp as number;
+/** Small, to be inlined. */
+function isTimestamp(timestamp: unknown): timestamp is number {
+  return typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= 0;
+}
+
+function refuseTimestamp(timestamp: unknown, topic: string): never {
   if (typeof timestamp === "bigint" || (Number.isInteger(timestamp) && !Number.isSafeInteger(timestamp))) {
     throw new VarveError("VARVE_UNSAFE_INTEGER", `timestamp: ${timestamp} is outside ±(2^53 − 1)`, { topic });
   }

@@ -2,13 +2,16 @@
  * CRC32C (Castagnoli), the checksum of record batches, producer snapshots and the catalogue.
  *
  * Sixteen bytes a step through sixteen tables (slice-by-16): the lookups of one step do not wait for each other, where
- * the byte-wise loop waits for its last lookup at every byte. Long ranges are loaded as aligned 32-bit words.
+ * the byte-wise loop waits for its last lookup at every byte. Long ranges are loaded as aligned 32-bit words, and very long ones go
+ * through WebAssembly, where there is one.
  */
+import { type CrcLoop, makeCrcLoop, STEP_BYTES } from "./crc32c-wasm.ts";
 
 /** The reversed polynomial 0x1EDC6F41. */
 const POLYNOMIAL = 0x82f63b78;
 
-const { byWords, byBytes } = makeLoops();
+const tables = makeTables();
+const { byWords, byBytes } = makeLoops(tables);
 
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
@@ -22,10 +25,23 @@ const SHORT_RANGE = 512;
 let viewed: ArrayBufferLike = new ArrayBuffer(0);
 let words: Int32Array = new Int32Array(viewed);
 
+/** From here on the copy into WebAssembly's memory pays. */
+const LONG_RANGE = 4096;
+
+/** Made for the first long range; null: there is none. */
+let byWasm: CrcLoop | null | undefined;
+
 /** The CRC32C of bytes[start, end), unsigned. `seed` is the CRC of what came before, to checksum in pieces. */
 export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = ~seed;
   let at = start;
+  if (end - start >= LONG_RANGE) {
+    if (byWasm === undefined) byWasm = makeCrcLoop(tables) ?? null;
+    if (byWasm !== null) {
+      at = end - ((end - start) % STEP_BYTES);
+      return ~byBytes(byWasm(crc, bytes, start, at), bytes, at, end) >>> 0;
+    }
+  }
   if (LITTLE_ENDIAN && end - start >= 32 && hasWords(bytes, start, end)) {
     const shift = bytes.byteOffset;
     const first = (start + shift + 3) >>> 2;
@@ -49,8 +65,7 @@ function hasWords(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /** Both loops over tables that are constants of a closure: a bundler turns a module's `const` into `var`, at twice the time. */
-function makeLoops() {
-  const [T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15] = makeTables();
+function makeLoops([T0, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15]: Int32Array[]) {
   return {
     /** Sixteen bytes a step. The word that waits for the step before comes last: the other twelve look-ups run ahead of it. */
     byWords(crc: number, words: Int32Array, first: number, last: number): number {

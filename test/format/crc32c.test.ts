@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { crc32c } from "../../src/format/crc32c.ts";
+import { makeCrcLoop } from "../../src/format/crc32c-wasm.ts";
 import { noise, text } from "./payloads.ts";
 
 const ascending = Uint8Array.from({ length: 32 }, (_, i) => i);
@@ -14,6 +15,10 @@ function bitwise(bytes: Uint8Array, start: number, end: number): number {
   }
   return ~crc >>> 0;
 }
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
 
 describe("crc32c", () => {
   // RFC 3720, B.4, and the check value of the CRC catalogue.
@@ -54,6 +59,29 @@ describe("crc32c", () => {
         }
       }),
     );
+  });
+
+  /** Where WebAssembly begins, its steps, and the pieces it is given. */
+  const LONG = [4095, 4096, 4097, 4111, 4112, 32_768, 32_783, 32_784, 65_536, 65_537, 100_000];
+
+  test("long ranges, at every alignment", () => {
+    const bytes = noise(6, 100_100).subarray(3);
+    for (const length of LONG) {
+      for (const start of [0, 1, 7, 16]) {
+        expect(crc32c(bytes, start, start + length)).toBe(bitwise(bytes, start, start + length));
+      }
+      const half = crc32c(bytes, 0, 50);
+      expect(crc32c(bytes, 50, length, half)).toBe(bitwise(bytes, 0, length));
+    }
+  });
+
+  test("long ranges where there is no WebAssembly", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    vi.resetModules();
+    const { crc32c: plain } = await import("../../src/format/crc32c.ts");
+    const bytes = noise(7, 100_000);
+    for (const length of LONG) expect(plain(bytes, 0, length)).toBe(crc32c(bytes, 0, length));
+    expect(makeCrcLoop([])).toBeUndefined();
   });
 
   test("in pieces as at once", () => {
