@@ -107,16 +107,25 @@ export function prebuiltNames(platform: string = process.platform, arch: string 
 
 /** Every path where the module may lie. */
 export function candidates(from = placeOfThisFile()): string[] {
+  return [...new Set([...candidatesAround(from), ...candidatesInstalled(from)])];
+}
+
+function candidatesAround(from: string): string[] {
   const here = dirname(from);
-  const folders = [here, dirname(here), dirname(dirname(here))];
+  return [here, dirname(here), dirname(dirname(here))].flatMap(candidatesIn);
+}
+
+function candidatesInstalled(from: string): string[] {
   try {
-    folders.push(dirname(createRequire(pathToFileURL(from)).resolve("varve/package.json")));
+    return candidatesIn(dirname(createRequire(pathToFileURL(from)).resolve("varve/package.json")));
   } catch {
     // Not installed as a package: this file is part of a bundle, or of a checkout.
+    return [];
   }
-  const names = prebuiltNames();
-  const paths = folders.flatMap((folder) => names.map((name) => join(folder, "prebuilds", name, "varve.node")));
-  return [...new Set(paths.map(unpacked))];
+}
+
+function candidatesIn(folder: string): string[] {
+  return prebuiltNames().map((name) => unpacked(join(folder, "prebuilds", name, "varve.node")));
 }
 
 /** The system cannot open a file inside an Electron archive: such files are unpacked beside it. */
@@ -127,9 +136,10 @@ export function unpacked(path: string): string {
 function load(binding: NativeBinding | undefined): Native {
   if (typeof binding === "object") return checked(binding, "the object given as nativeBinding");
   if (typeof binding === "string") return loadFile(unpacked(binding));
-  const paths = candidates();
-  const found = paths.filter((path) => existsSync(path));
-  if (found.length === 0) throw notFound(paths);
+  // To find the package takes longer than to load the module: that comes last.
+  const around = candidatesAround(placeOfThisFile()).filter((path) => existsSync(path));
+  const found = around.length > 0 ? around : candidates().filter((path) => existsSync(path));
+  if (found.length === 0) throw notFound(candidates());
   for (const path of found.slice(0, -1)) {
     try {
       return loadFile(path);

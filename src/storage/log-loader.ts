@@ -1,5 +1,6 @@
 /** Brings the folder of a partition to life: the segments it has, walked and mended as recovery.ts decides. */
-import { readBatchAt } from "./chunk.ts";
+import type { Batch } from "../format/batch.ts";
+import { CHUNK_BYTES, readBatchAt, WalkMemory } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -18,6 +19,8 @@ import { ensureIndexes, ensureTimes, writeIfPossible } from "./segment-index.ts"
 import { Segments } from "./segments.ts";
 import { dropSegment, keepAside } from "./set-aside.ts";
 import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
+import type { Structure } from "./structure.ts";
+import { noteSynced } from "./synced-part.ts";
 import { mendTransactionIndexes, replay } from "./transactions.ts";
 
 export interface LogOptions {
@@ -209,25 +212,43 @@ class Loader {
   async #walkSegment(segment: Segment): Promise<boolean> {
     const state = this.#state;
     const { size } = segment;
-    const structure = structureIn(state, segment, segment.baseOffset);
     this.#walked.push(segment);
     segment.forget();
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
-    for (const scanned of walkBatches(segment.log, size, structure)) {
+    const structure = await this.#passSynced(segment, size);
+    for (const scanned of scanBatches(segment.log, segment.size, size, structure, CHUNK_BYTES, new WalkMemory())) {
       if (isDamage(scanned)) {
         if (this.#meetDamage(segment, scanned, size)) return true;
         continue;
       }
-      this.#hasProducers ||= scanned.producerId >= 0;
-      segment.transactionIndex.isStale ||= scanned.isControl;
-      this.#epochsAreOff ||= scanned.leaderEpoch !== state.epochs.at(scanned.baseOffset);
+      this.#see(segment, scanned);
       const { position, sizeInBytes, lastOffset, maxRecordTimestamp } = scanned;
       segment.note(position, sizeInBytes, lastOffset, maxRecordTimestamp, state.config.indexIntervalBytes);
       this.#scannedBytes += sizeInBytes;
       if (this.#pacer.isDue) await this.#pacer.rest();
     }
     return this.#finishSegment(segment, size);
+  }
+
+  /** Goes to the recovery point where that lies in the segment. Returns what the batch there must look like. */
+  async #passSynced(segment: Segment, size: number): Promise<Structure> {
+    const state = this.#state;
+    const { recoveryPoint } = this.#options;
+    const see = (batch: Batch) => this.#see(segment, batch);
+    const structure = this.isClean
+      ? undefined
+      : await noteSynced(state, segment, size, recoveryPoint, this.#pacer, see);
+    if (structure !== undefined) return structure;
+    segment.forget();
+    return structureIn(state, segment, segment.baseOffset);
+  }
+
+  /** Of a batch that stands in the log, what must be done about it once all are known. */
+  #see(segment: Segment, batch: Batch): void {
+    this.#hasProducers ||= batch.producerId >= 0;
+    segment.transactionIndex.isStale ||= batch.isControl;
+    this.#epochsAreOff ||= batch.leaderEpoch !== this.#state.epochs.at(batch.baseOffset);
   }
 
   /** The segment was walked to its end. True when the ones behind it do not follow, after the death of the machine. */

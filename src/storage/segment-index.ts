@@ -8,6 +8,7 @@
  */
 import { VarveError } from "../errors.ts";
 import { readChunk } from "./chunk.ts";
+import { HeaderWalk } from "./header-walk.ts";
 import { type LogState, structureIn } from "./log-state.ts";
 import { isDamage, walkBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
@@ -78,22 +79,21 @@ function isBorneOut(segment: Segment, interval: number): boolean {
   return true;
 }
 
-/** The last time entry must name a batch with that timestamp, and no batch from the entry before it on may have a larger one. */
+/**
+ * The last time entry must name a batch with that timestamp, and no batch from the entry before it on may have a larger one. Of the
+ * others the headers are enough: one that a flipped bit has raised is found to be too large, and then all is looked at.
+ */
 function* isTimeBorneOut(segment: Segment): Generator<void, boolean> {
   const last = segment.locateTimestamp(Number.POSITIVE_INFINITY);
   const before = last && segment.locateTimestamp(last.timestamp);
-  let isNamed = last === undefined;
-  for (let position = before ? segment.locate(before.offset).position : 0; position < segment.size; ) {
-    const { batches, next, problem } = readChunk(segment.log, position, segment.size, WALK_BYTES);
-    if (problem !== undefined) return false;
-    for (const { lastOffset, maxRecordTimestamp: maxTimestamp } of batches) {
-      if (maxTimestamp > segment.maxTimestamp && Number.isSafeInteger(maxTimestamp)) return false;
-      if (lastOffset === last?.offset) isNamed = maxTimestamp === last.timestamp;
-    }
-    position = next;
+  if (last !== undefined && !confirmsTime(segment, last)) return false;
+  const walk = new HeaderWalk(segment.log, before ? segment.locate(before.offset).position : 0, segment.size);
+  while (!walk.isAtEnd) {
+    const { position } = walk;
+    if (walk.largestTimestamp(STEP_BATCHES) > segment.maxTimestamp || walk.position === position) return false;
     yield;
   }
-  return isNamed;
+  return true;
 }
 
 /** Whether the batch that a time entry names holds that timestamp. */
@@ -112,3 +112,5 @@ export function confirmsTime(segment: Segment, entry: { offset: number; timestam
 }
 
 const WALK_BYTES = 16 * 1024;
+/** Headers between two pauses. */
+const STEP_BATCHES = 512;
