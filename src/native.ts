@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 4;
+const ABI = 5;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -57,6 +57,8 @@ export interface Native {
    */
   map?(descriptor: number, length: number, writable: boolean): number;
   unmap?(map: number): void;
+  /** Looks a record up in a mapped file and copies it out: see format/record-copies.ts. Its size, or one of the answers named there. */
+  findRecord?(memory: Uint8Array): number;
 }
 
 /**

@@ -8,9 +8,12 @@ const LOG_OVERHEAD: usize = 12;
 const MAGIC: usize = 16;
 const CRC: usize = 17;
 const ATTRIBUTES: usize = 21;
-const LAST_OFFSET_DELTA: usize = 23;
-const RECORD_COUNT: usize = 57;
-const HEADER_BYTES: usize = 61;
+pub const LAST_OFFSET_DELTA: usize = 23;
+pub const BASE_TIMESTAMP: usize = 27;
+pub const MAX_TIMESTAMP: usize = 35;
+pub const PRODUCER_ID: usize = 43;
+pub const RECORD_COUNT: usize = 57;
+pub const HEADER_BYTES: usize = 61;
 
 const COMPRESSION_MASK: u8 = 0x07;
 const COMPRESSIONS: u8 = 5;
@@ -25,15 +28,8 @@ pub fn good_batches(bytes: &[u8]) -> usize {
 }
 
 /// The size of the batch at the start; none unless it is whole and good, by the same rules as `batchProblem`.
-fn good_batch(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < HEADER_BYTES {
-        return None;
-    }
-    let length = usize::try_from(read_i32(bytes, BATCH_LENGTH)).ok()?;
-    let size = LOG_OVERHEAD + length;
-    if size < HEADER_BYTES || size > bytes.len() || bytes[MAGIC] != 2 {
-        return None;
-    }
+pub fn good_batch(bytes: &[u8]) -> Option<usize> {
+    let size = size_of_batch(bytes)?;
     let delta = i64::from(read_i32(bytes, LAST_OFFSET_DELTA));
     let count = i64::from(read_i32(bytes, RECORD_COUNT));
     let is_plausible = delta >= 0 && (0..=delta + 1).contains(&count);
@@ -41,6 +37,17 @@ fn good_batch(bytes: &[u8]) -> Option<usize> {
     let is_known = bytes[ATTRIBUTES + 1] & COMPRESSION_MASK < COMPRESSIONS;
     let is_intact = crc32c(&bytes[ATTRIBUTES..size]) == read_i32(bytes, CRC) as u32;
     (is_plausible && is_known && is_intact).then_some(size)
+}
+
+/// What the header says, where one can be at the start, and the batch be whole.
+#[inline]
+pub fn size_of_batch(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() < HEADER_BYTES {
+        return None;
+    }
+    let length = usize::try_from(read_i32(bytes, BATCH_LENGTH)).ok()?;
+    let size = LOG_OVERHEAD + length;
+    (size >= HEADER_BYTES && size <= bytes.len() && bytes[MAGIC] == 2).then_some(size)
 }
 
 /// Puts the checksum into the header. What is shorter than a header has none, and is left as it is.

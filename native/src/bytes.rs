@@ -19,6 +19,17 @@ pub fn read_i32(bytes: &[u8], at: usize) -> i32 {
     i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+/// The two bytes at `at` must be there.
+pub fn read_i16(bytes: &[u8], at: usize) -> i16 {
+    i16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// The eight bytes at `at` must be there.
+#[inline]
+pub fn read_i64(bytes: &[u8], at: usize) -> i64 {
+    i64::from(read_i32(bytes, at)) << 32 | i64::from(read_i32(bytes, at + 4) as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,8 +13,12 @@ mod crc;
 #[cfg(unix)]
 mod files;
 #[cfg(unix)]
+mod lookups;
+#[cfg(unix)]
 mod maps;
 mod records;
+#[cfg(unix)]
+mod slips;
 
 use bytes::{range, range_mut};
 use napi::Result;
@@ -24,7 +28,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 4;
+const ABI: u32 = 5;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -123,6 +127,13 @@ pub fn map(descriptor: i32, length: f64, writable: bool) -> f64 {
 #[napi(catch_unwind)]
 pub fn unmap(id: f64) {
     maps::unmap(id);
+}
+
+/// Looks a record up in a mapped segment and copies it out: see slips.rs.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn find_record(memory: Out<'_, u8>) -> i32 {
+    slips::find_record(memory)
 }
 
 /// Compresses bytes[start, end) to out[at, limit). The size, or negative: see codecs.rs. So do all that follow.

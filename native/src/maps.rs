@@ -15,8 +15,6 @@
 //! zeros is thrown away. Anybody else's bus error goes on to whoever had the signal before; where somebody has taken it away from us
 //! there are no new maps.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the look-up and the small appends come behind"))]
-
 use std::cell::RefCell;
 use std::io::Error;
 use std::mem::MaybeUninit;
@@ -59,6 +57,7 @@ pub fn read<T>(id: f64, work: impl FnOnce(&[u8]) -> T) -> Option<T> {
 }
 
 /// None also where the map is read-only.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the small appends, which come behind"))]
 pub fn write<T>(id: f64, work: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
     MAPS.with_borrow_mut(|maps| {
         maps.guarded(id, |map| {

@@ -3,9 +3,9 @@
 //! What is in doubt is refused here, also the rare number outside the safe integers: TypeScript then walks the batch again,
 //! and has the last word.
 
-const COLUMNS: usize = 6;
-const MIN_RECORD_BYTES: usize = 7;
-const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+pub const COLUMNS: usize = 6;
+pub const MIN_RECORD_BYTES: usize = 7;
+pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 /// Fills a row and a timestamp delta for each record. Positions are counted from `base`, where the records begin.
 pub fn table(bytes: &[u8], base: i32, count: usize, rows: &mut [i32], deltas: &mut [f64]) -> Option<()> {
@@ -141,12 +141,17 @@ impl Head {
     }
 }
 
-struct Reader<'a> {
+/// Takes one number after the other, as far as there are bytes.
+pub struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes, at: 0 }
+    }
+
     #[inline(always)]
     fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
@@ -156,7 +161,7 @@ impl Reader<'_> {
 
     /// An int32, in five bytes at the most.
     #[inline(always)]
-    fn varint(&mut self) -> Option<i32> {
+    pub fn varint(&mut self) -> Option<i32> {
         let first = self.byte()?;
         if first < 0x80 {
             return Some(unzigzag(u32::from(first)));
@@ -174,7 +179,7 @@ impl Reader<'_> {
 
     /// An int64 that is a safe integer, in eight bytes at the most, which is as long as those are written.
     #[inline(always)]
-    fn varlong(&mut self) -> Option<i64> {
+    pub fn varlong(&mut self) -> Option<i64> {
         let mut zigzag = 0;
         for shift in (0..56).step_by(7) {
             let byte = self.byte()?;

@@ -271,7 +271,10 @@ export class Fetcher {
 }
 
 /** Whether the batch belongs to one of these transactions. */
-export function isAborted({ producerId, baseOffset }: Batch, transactions: readonly AbortedTransaction[]): boolean {
+export function isAborted(
+  { producerId, baseOffset }: Pick<Batch, "producerId" | "baseOffset">,
+  transactions: readonly AbortedTransaction[],
+): boolean {
   return transactions.some(
     (aborted) =>
       aborted.producerId === producerId && aborted.firstOffset <= baseOffset && baseOffset <= aborted.lastOffset,

@@ -24,6 +24,19 @@ import type { KeyCodec, Serde } from "./serde.ts";
 
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 
+/** What a record has from its batch. */
+export type BatchOfRecords = Pick<
+  Batch,
+  | "bytes"
+  | "sizeInBytes"
+  | "baseOffset"
+  | "nextOffset"
+  | "baseTimestamp"
+  | "maxTimestamp"
+  | "timestampType"
+  | "leaderEpoch"
+>;
+
 /** One stored batch and how to read its records: what they share, so that each carries a reference and its index. */
 export class RecordSource {
   readonly topic: string;
@@ -45,7 +58,7 @@ export class RecordSource {
   readonly keyCodec: KeyCodec;
   /** The memory behind it is used for something else: whoever touches a record of it is told. */
   isStale = false;
-  readonly #batch: Batch;
+  readonly #batch: BatchOfRecords;
   readonly #records: BatchRecords | undefined;
   #table: RecordTable | undefined;
 
@@ -53,7 +66,7 @@ export class RecordSource {
   constructor(
     topic: string,
     partition: number,
-    batch: Batch,
+    batch: BatchOfRecords,
     records: BatchRecords | RecordTable,
     serde: Serde,
     keyCodec: KeyCodec,

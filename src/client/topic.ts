@@ -3,8 +3,11 @@
  * deleted topic stays one: it throws VARVE_UNKNOWN_TOPIC, also when a topic of that name is made again.
  */
 import type { ConfigChanges, TopicConfig } from "../engine/config.ts";
+import type { Partition } from "../engine/partition.ts";
 import type { Topic, TopicDescription } from "../engine/topic.ts";
 import { VarveError } from "../errors.ts";
+import { isControl, isTransactional, timestampTypeOf } from "../format/batch.ts";
+import type { RecordCopies } from "../format/record-copies.ts";
 import { Consumer } from "./consumer.ts";
 import type { ClientContext } from "./context.ts";
 import { isAborted } from "./fetcher.ts";
@@ -41,6 +44,8 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
   /** The topic's codec at the last `get`, and what it is. */
   #codec: AnyCodec | undefined;
   #serde: Serde | undefined;
+  /** Of the last record that `get` gave. */
+  #source: RecordSource | undefined;
 
   /** Handles are made by `log.topic()` and `log.createTopic()`. @internal */
   constructor(context: ClientContext, topic: Topic) {
@@ -146,15 +151,20 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     const log = topic.partition(partition);
     if (!isOffset(offset))
       throw invalid(topic.name, `get: the offset is ${offset}; a whole number from 0 was expected`);
-    if (!log.isReady) await log.ready();
+    return log.isReady ? this.#getFrom(topic, log, offset) : this.#getLater(topic, log, offset);
+  }
+
+  async #getLater(topic: Topic, log: Partition, offset: number): Promise<ConsumerRecord<V> | undefined> {
+    await log.ready();
+    return this.#getFrom(topic, log, offset);
+  }
+
+  #getFrom(topic: Topic, log: Partition, offset: number): ConsumerRecord<V> | undefined {
     if (offset < log.startOffset || offset >= log.bound("read_committed", false)) return undefined;
-    const batch = log.find(offset);
-    if (batch === undefined || batch.isControl) return undefined;
-    if (batch.isTransactional && isAborted(batch, log.abortedTransactions(offset, offset + 1))) return undefined;
-    const table = batch.copyRecord(offset, MAX_BATCH_BYTES);
-    if (table === undefined) return undefined;
-    const source = new RecordSource(topic.name, partition, batch, table, this.#serdeOf(topic), "string");
-    return new ConsumerRecord<V>(source, table.count - 1);
+    const copies = log.copyRecord(offset, MAX_BATCH_BYTES);
+    if (copies === undefined || isControl(copies.attributes)) return undefined;
+    if (isTransactional(copies.attributes) && isInAborted(copies, log, offset)) return undefined;
+    return new ConsumerRecord<V>(this.#sourceOf(topic, log.index, copies), copies.count - 1);
   }
 
   /** The latest record of each key, by key: see LatestValues. Resolves when the index is built. */
@@ -211,6 +221,35 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
     return new Consumer<V>(this.#context, consumer, true);
   }
 
+  /** Of the last record of these. Most of them share one: what a row has from its batch is counted from the same numbers. */
+  #sourceOf(topic: Topic, partition: number, copies: RecordCopies): RecordSource {
+    const { leaderEpoch, attributes, maxTimestamp, bytes, originOffset } = copies;
+    const serde = this.#serdeOf(topic);
+    const timestampType = timestampTypeOf(attributes);
+    const appendTimestamp = timestampType === "LogAppendTime" ? maxTimestamp : undefined;
+    const last = this.#source;
+    const isSame =
+      last !== undefined &&
+      last.bytes === bytes &&
+      last.partition === partition &&
+      last.leaderEpoch === leaderEpoch &&
+      last.appendTimestamp === appendTimestamp &&
+      last.serde === serde;
+    if (isSame) return last;
+    const batch = {
+      bytes,
+      sizeInBytes: bytes.length,
+      baseOffset: originOffset,
+      nextOffset: originOffset,
+      baseTimestamp: 0,
+      maxTimestamp,
+      timestampType,
+      leaderEpoch,
+    };
+    this.#source = new RecordSource(topic.name, partition, batch, copies, serde, "string");
+    return this.#source;
+  }
+
   #serdeOf(topic: Topic): Serde {
     const codec = this.#context.codecOf(topic);
     if (this.#serde === undefined || codec !== this.#codec) {
@@ -223,6 +262,14 @@ export class TopicHandle<V = unknown> implements TopicLike<V> {
   #checked(): Topic {
     return this.#context.checked(this.#topic);
   }
+}
+
+function isInAborted(
+  { producerId, batchBaseOffset: baseOffset }: RecordCopies,
+  log: Partition,
+  offset: number,
+): boolean {
+  return isAborted({ producerId, baseOffset }, log.abortedTransactions(offset, offset + 1));
 }
 
 function timestampIn(of: unknown, topic: string): number | undefined {

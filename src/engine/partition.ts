@@ -5,9 +5,11 @@
  * synchronous afterwards. What an acknowledgement means is decided here: at "process" an append has it as soon as it
  * returns, at "power" once a sync has passed its end; concurrent ones share that sync.
  */
+
 import type { VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
+import type { RecordCopies } from "../format/record-copies.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { ChunkMemory } from "../storage/chunk.ts";
@@ -209,11 +211,10 @@ export class Partition {
 
   /** The same at once, on the calling thread. */
   flushNow(): void {
-    const log = this.#log;
-    if (!log) return;
+    if (!this.#log) return;
     this.#isDirty = false;
     try {
-      log.flushNow();
+      this.#log.flushNow();
     } finally {
       this.#synced();
     }
@@ -234,8 +235,7 @@ export class Partition {
   async deleteRecordsBefore(offset: number): Promise<number> {
     const log = this.#writable();
     const last = this.highWatermark;
-    const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset <= last;
-    if (!isInside) throw outOfRange(this, offset, last);
+    if (!(Number.isSafeInteger(offset) && offset >= 0 && offset <= last)) throw outOfRange(this, offset, last);
     if (offset > log.startOffset) {
       await this.#moveStart(log, offset);
       log.deleteRecordsBefore(offset);
@@ -287,9 +287,9 @@ export class Partition {
     return this.#opened().read(offset, maxBytes, limit, memory);
   }
 
-  /** The checked batch that holds `offset`; undefined when none does. Its bytes are valid until the next `find`. */
-  find(offset: number): Batch | undefined {
-    return this.#opened().find(offset);
+  /** The record at `offset`, which may be a marker: the last one of the copies. A batch is decompressed to at most `maxBytes`. */
+  copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
+    return this.#opened().copyRecord(offset, maxBytes);
   }
 
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {

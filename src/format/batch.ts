@@ -26,6 +26,7 @@ import { COMPRESSIONS, type Compression, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { readInt16, readInt32, readInt64, readUint32, writeInt16, writeInt32, writeInt64 } from "./integers.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable, tableRecords } from "./record.ts";
+import type { RecordCopies } from "./record-copies.ts";
 import { copyRecord } from "./single-record.ts";
 
 export const BASE_OFFSET = 0;
@@ -117,13 +118,13 @@ export class Batch {
     return COMPRESSIONS[this.attributes & COMPRESSION_MASK];
   }
   get timestampType(): TimestampType {
-    return this.attributes & LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime";
+    return timestampTypeOf(this.attributes);
   }
   get isTransactional(): boolean {
-    return (this.attributes & TRANSACTIONAL) !== 0;
+    return isTransactional(this.attributes);
   }
   get isControl(): boolean {
-    return (this.attributes & CONTROL) !== 0;
+    return isControl(this.attributes);
   }
   get deleteHorizonMs(): number | undefined {
     return this.attributes & DELETE_HORIZON ? this.baseTimestamp : undefined;
@@ -153,15 +154,15 @@ export class Batch {
     return records;
   }
 
-  /** A table whose last record is a copy of the one at `offset`; undefined when the batch has none there. Otherwise as `records`. */
-  copyRecord(offset: number, maxBytes: number): RecordTable | undefined {
+  /** Copies, the last one of the record at `offset`; undefined when the batch has none there. Otherwise as `records`. */
+  copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
     const delta = offset - this.baseOffset;
     if (!(delta >= 0 && offset <= this.lastOffset)) return undefined;
     const isCompressed = this.#isCompressed;
     const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
     const start = isCompressed ? 0 : this.at + HEADER_BYTES;
     const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
-    return copyRecord(bytes, start, end, this.recordCount, delta);
+    return copyRecord(bytes, start, end, this.recordCount, delta, offset)?.settle(this);
   }
 
   #checkLast(offsetDelta: number): void {
@@ -177,6 +178,18 @@ export class Batch {
     const { bytes, at, sizeInBytes, compression } = this;
     return decompress(compression, bytes, at + HEADER_BYTES, at + sizeInBytes, maxBytes, this.#native);
   }
+}
+
+export function timestampTypeOf(attributes: number): TimestampType {
+  return attributes & LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime";
+}
+
+export function isTransactional(attributes: number): boolean {
+  return (attributes & TRANSACTIONAL) !== 0;
+}
+
+export function isControl(attributes: number): boolean {
+  return (attributes & CONTROL) !== 0;
 }
 
 export function lastSequence(baseSequence: number, delta: number): number {

@@ -4,6 +4,10 @@
  */
 import { readInt32, readInt64 } from "./integers.ts";
 
+/**
+ * Begins where the field would be if it rose evenly, which it mostly does, and halves only what is left around that: three or four
+ * entries are looked at instead of eleven among two thousand.
+ */
 export function searchInt32(
   bytes: Uint8Array,
   count: number,
@@ -11,14 +15,27 @@ export function searchInt32(
   fieldAt: number,
   value: number,
 ): number {
+  if (count === 0) return -1;
+  const first = readInt32(bytes, fieldAt);
+  const last = readInt32(bytes, (count - 1) * entryBytes + fieldAt);
+  if (value < first) return -1;
+  if (value >= last) return count - 1;
+  // The answer lies in [low, high).
   let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (readInt32(bytes, middle * entryBytes + fieldAt) <= value) low = middle + 1;
-    else high = middle;
+  let high = count - 1;
+  let middle = Math.floor(((value - first) / (last - first)) * high);
+  for (let step = 1; low + 1 < high; step *= 4) {
+    if (readInt32(bytes, middle * entryBytes + fieldAt) <= value) {
+      low = middle;
+      middle += step;
+    } else {
+      high = middle;
+      middle -= step;
+    }
+    // Past what is known already, or gone far without an end to it: from here on by halves.
+    if (middle <= low || middle >= high || step > 16) middle = (low + high) >>> 1;
   }
-  return low - 1;
+  return low;
 }
 
 export function searchInt64(

@@ -2,16 +2,18 @@
  * One file on disk, which holds a descriptor only while it is in use.
  *
  * Promises: the descriptor is opened on first use and may be taken away between any two calls; unsynced writes are synced
- * before that. A failed sync, whoever asked for it, fails every later sync of this object, because the kernel marks the
+ * before that; a map for look-ups stays. A failed sync, whoever asked for it, fails every later sync of this object, because the kernel marks the
  * pages clean and a retry would lie. A descriptor is never closed under a running sync. When another file has taken the
  * path while the descriptor was gone, the next call fails instead of going to that one.
  */
 import { constants, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import { hasCode, type VarveError } from "../errors.ts";
+import { IN_DOUBT, type RecordCopies } from "../format/record-copies.ts";
 import type { Native } from "../native.ts";
 import { readAndCheck, sealAndWrite } from "./batch-io.ts";
 import { closeQuietly, type Descriptors, type Holder } from "./descriptors.ts";
+import { FileMap, hasMaps } from "./file-map.ts";
 import type { File } from "./files.ts";
 import { closedError, foundError, readOnlyError, systemError } from "./system-error.ts";
 
@@ -27,6 +29,8 @@ export class DiskFile implements File, Holder {
   readonly #guard: () => void;
   readonly #writable: boolean;
   #descriptor = -1;
+  /** It outlives the descriptor. */
+  #map: FileMap | undefined;
   #identity: { dev: number; ino: number } | undefined;
   #closed = false;
 
@@ -133,8 +137,18 @@ export class DiskFile implements File, Holder {
     if (done < length) throw foundError("write", this.path, "ENOSPC");
   }
 
+  /** A file that is only read belongs to another process, perhaps, which may cut it at any time. */
+  findRecord(copies: RecordCopies): number {
+    if (this.#closed) throw closedError(this.path);
+    const { native } = this;
+    if (!this.#writable || !hasMaps(native)) return IN_DOUBT;
+    this.#map ??= new FileMap(native, { descriptor: () => this.#use(), size: () => this.size() });
+    return this.#map.findRecord(copies);
+  }
+
   truncate(size: number): void {
     const descriptor = this.#useForWriting();
+    this.#map?.unmap();
     this.#written++;
     try {
       ftruncateSync(descriptor, size);
@@ -175,6 +189,7 @@ export class DiskFile implements File, Holder {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#map?.unmap();
     if (!this.#isAwaited) this.#closeDescriptor();
     if (this.#failure && !this.#failureSeen) throw this.#seen(this.#failure);
   }

@@ -5,6 +5,7 @@
  * and fault injection see every write, sync, rename, truncate and delete. Calls are synchronous except the two kinds of
  * sync, which may take long. Every failure is a VarveError with the system's error as its cause.
  */
+import type { RecordCopies } from "../format/record-copies.ts";
 import type { Native } from "../native.ts";
 
 export interface FileInfo {
@@ -57,6 +58,11 @@ export interface File {
    * they are known to be whole batches with nothing wrong in them: what lies behind is the caller's to check, also all of it.
    */
   readBatches(into: Uint8Array, length: number, position: number, verdict: Int32Array): number;
+  /**
+   * Looks a record up in place and copies it out, as its slip asks: the size, or an answer of format/record-copies.ts. Only files that can
+   * be mapped have it: everywhere else, and wherever it is IN_DOUBT, a batch is read and looked at in TypeScript.
+   */
+  findRecord?(copies: RecordCopies): number;
   truncate(size: number): void;
   /** fdatasync off the event loop. Covers the writes that returned before the call. */
   sync(): Promise<void>;

@@ -9,9 +9,11 @@ import { hasCode, VarveError } from "../errors.ts";
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
 import { COLUMNS, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
+import type { RecordCopies } from "../format/record-copies.ts";
 import { lookUp } from "./batch-lookup.ts";
 import { type ChunkMemory, readBatchAt } from "./chunk.ts";
 import { corruptError, hasGaps, type LogState, structureIn } from "./log-state.ts";
+import { lookUpRecord } from "./record-lookup.ts";
 import { type Damage, isDamage, misfitIn, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { confirmsTime, ensureIndexes, ensureTimes, rebuildIndexes } from "./segment-index.ts";
@@ -80,6 +82,20 @@ export class LogReader {
     const segment = segments.floor(offset);
     ensureIndexes(this.#state, segment);
     return lookUp(this.#state, segment, offset) ?? this.read(offset, 1, offset + 1)[0];
+  }
+
+  /** The record at `offset`, which may be a marker: the last one of the copies. A batch is decompressed to at most `maxBytes`. */
+  copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
+    return this.#findInPlace(offset) ?? this.find(offset)?.copyRecord(offset, maxBytes);
+  }
+
+  /** The same, where the file is mapped and nothing is in doubt. */
+  #findInPlace(offset: number): RecordCopies | undefined {
+    const { startOffset, endOffset, segments } = this.#state;
+    if (!(offset >= startOffset && offset < endOffset)) return undefined;
+    const segment = segments.floor(offset);
+    ensureIndexes(this.#state, segment);
+    return lookUpRecord(this.#state, segment, offset);
   }
 
   /** The first record at or behind `startOffset` whose timestamp is at least `timestamp`. */

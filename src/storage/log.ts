@@ -7,6 +7,7 @@
 import type { VarveError } from "../errors.ts";
 import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
+import type { RecordCopies } from "../format/record-copies.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import type { ChunkMemory } from "./chunk.ts";
@@ -70,9 +71,6 @@ export class Log {
   }
   get partition(): number {
     return this.#state.partition;
-  }
-  get folder(): string {
-    return this.#state.folder;
   }
   get config(): LogConfig {
     return this.#state.config;
@@ -138,8 +136,10 @@ export class Log {
     if (this.#isEpochUnsaved) this.#saveEpoch();
     const baseOffset = state.endOffset;
     const lastOffset = baseOffset + recordCount - 1;
-    const segment = this.#segmentFor(size, lastOffset, now);
-    if (segment.size === 0) beginSegment(this.#state, this.#sync, segment);
+    const { active } = state.segments;
+    const isDue = active.size > 0 && isRollDue(state, active, size, lastOffset, now);
+    const segment = isDue ? rollSegment(state, this.#sync) : active;
+    if (segment.size === 0) beginSegment(state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
     segment.append(batch, lastOffset, state.config.indexIntervalBytes);
     this.#sync.touch(segment);
@@ -160,6 +160,12 @@ export class Log {
   find(offset: number): Batch | undefined {
     this.#checkOpen();
     return this.#reader.find(offset);
+  }
+
+  /** See LogReader.copyRecord. */
+  copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
+    this.#checkOpen();
+    return this.#reader.copyRecord(offset, maxBytes);
   }
 
   offsetForTimestamp(timestamp: number): { offset: number; timestamp: number } | undefined {
@@ -388,12 +394,6 @@ export class Log {
     writeSnapshot(state, state.endOffset);
     removeStraySnapshots(state);
     await state.files.syncFolder(state.folder);
-  }
-
-  #segmentFor(size: number, lastOffset: number, now: number): Segment {
-    const { active } = this.#state.segments;
-    const isDue = active.size > 0 && isRollDue(this.#state, active, size, lastOffset, now);
-    return isDue ? rollSegment(this.#state, this.#sync) : active;
   }
 
   #noteProducer(segment: Segment, bytes: Uint8Array, at: number, baseOffset: number, lastOffset: number): void {
