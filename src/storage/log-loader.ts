@@ -3,12 +3,12 @@ import type { Batch } from "../format/batch.ts";
 import { CHUNK_BYTES, readBatchAt, WalkMemory } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
+import { findSegments } from "./found-segments.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
-import { settleLeftovers } from "./leftovers.ts";
 import { hasGaps, type LastClose, type LogConfig, type LogEvent, type LogState, structureIn } from "./log-state.ts";
 import { makeFolder, syncNewFolder } from "./new-folder.ts";
 import { Pacer } from "./pacer.ts";
-import { join, nameOf, POISONED, parseSegmentFile } from "./paths.ts";
+import { nameOf, POISONED } from "./paths.ts";
 import { copyPoisoned } from "./poisoned-copy.ts";
 import { ProducerState } from "./producer-state.ts";
 import { decide } from "./recovery.ts";
@@ -111,12 +111,12 @@ class Loader {
 
   async load(): Promise<void> {
     const state = this.#state;
-    const names = await settleLeftovers(state, this.#pacer);
+    const names = await findSegments(state, this.#pacer);
     const isNew = names === undefined;
     if (isNew) await makeFolder(state, this.#options.topicId);
     // Whoever left the marker could not close in order.
     if (names?.includes(POISONED) && this.#lastClose === "clean") this.#lastClose = "process";
-    if (this.#findSegments(names ?? [])) {
+    if (state.segments.all.length > 0) {
       this.#deleteExpired();
       await this.#copyPoisoned(names ?? []);
     } else this.#addEmpty(this.#options.startOffset);
@@ -135,22 +135,6 @@ class Loader {
     this.#reportRecovered();
   }
 
-  #findSegments(names: string[]): boolean {
-    for (const name of names) {
-      const file = parseSegmentFile(name);
-      if (file?.kind !== "log" || (file.state !== "live" && file.state !== "swap")) continue;
-      const info = this.#state.files.stat(join(this.#state.folder, name));
-      // A reader beside the owner may see a segment go.
-      if (info === undefined) continue;
-      const segment = this.#addSegment(file.baseOffset, file.state);
-      segment.size = info.size;
-      segment.startedMs = info.modifiedMs;
-    }
-    const { all } = this.#state.segments;
-    for (let i = 0; i + 1 < all.length; i++) all[i].endOffset = all[i + 1].baseOffset;
-    return all.length > 0;
-  }
-
   /** Segments wholly before the log start were deleted; a power cut may have brought some back, with holes between them. */
   #deleteExpired(): void {
     const { segments, startOffset, readOnly } = this.#state;
@@ -160,9 +144,9 @@ class Loader {
     }
   }
 
-  #addSegment(baseOffset: number, named: "live" | "swap" = "live"): Segment {
+  #addSegment(baseOffset: number): Segment {
     const { files, folder, segments, readOnly } = this.#state;
-    const segment = new Segment(files, folder, baseOffset, !readOnly, named);
+    const segment = new Segment(files, folder, baseOffset, !readOnly);
     segments.add(segment);
     return segment;
   }

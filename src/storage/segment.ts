@@ -325,6 +325,8 @@ export class Segment {
     const { bytes, count } = this.offsetIndex;
     if (count === 0 || offsetIndex.positionAt(bytes, 0) !== 0) return false;
     const last = offsetIndex.positionAt(bytes, count - 1);
+    // One entry of zeros may as well be one that did not get to the disk, and says nothing of the batch.
+    if (last === 0 && offsetIndex.offsetAt(bytes, 0, this.baseOffset) === this.baseOffset) return false;
     return last + sizeOfBatchAt(this.log, last) === this.size;
   }
 
