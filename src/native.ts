@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 5;
+const ABI = 6;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -39,6 +39,8 @@ export interface Native {
   ): boolean;
   /** See format/batch-records.ts. The last offset delta; −2 when a record is not as it should be, or in doubt. */
   checkRecords(bytes: Uint8Array, start: number, end: number, count: number): number;
+  /** See storage/key-fingerprints.ts: of all keys that the rows table. False when one lies outside of the bytes. */
+  keyFingerprints(bytes: Uint8Array, rows: Int32Array, words: Int32Array): boolean;
   lz4Compress: BlockCodec;
   lz4Decompress: BlockCodec;
   snappyCompress: BlockCodec;

@@ -10,6 +10,7 @@ import { crc32c } from "../src/format/crc32c.ts";
 import { readInt32 } from "../src/format/integers.ts";
 import { COLUMNS, tableRecords } from "../src/format/record.ts";
 import { loadNative } from "../src/native.ts";
+import { loadKeyFingerprints, takeAll } from "../src/storage/key-fingerprints.ts";
 import { concat } from "./format/payloads.ts";
 import { holds } from "./property.ts";
 
@@ -73,6 +74,28 @@ describe.runIf(native)("the native module", () => {
       }),
       500,
     );
+  });
+
+  it("takes the fingerprints of keys as TypeScript does", async () => {
+    const fingerprints = await loadKeyFingerprints();
+    const key = fc.option(fc.uint8Array({ maxLength: 300 }), { nil: null });
+    holds(
+      fc.property(fc.array(key, { maxLength: 20 }), fc.nat(9), (keys, salt) => {
+        const bytes = concat(new Uint8Array(salt), ...keys.map((key) => key ?? new Uint8Array(0)));
+        const rows = new Int32Array(keys.length * COLUMNS);
+        let at = salt;
+        for (const [i, key] of keys.entries()) {
+          rows.set([i, at, key?.length ?? -1, at, 0, -1], i * COLUMNS);
+          at += key?.length ?? 0;
+        }
+        const [ours, theirs] = [new Int32Array(keys.length * 4), new Int32Array(keys.length * 4)];
+        takeAll(fingerprints, bytes, rows, ours, undefined);
+        expect(native!.keyFingerprints(bytes, rows, theirs)).toBe(true);
+        expect(theirs).toEqual(ours);
+      }),
+      300,
+    );
+    expect(native!.keyFingerprints(new Uint8Array(3), Int32Array.of(0, 2, 2, 0, 0, -1), new Int32Array(4))).toBe(false);
   });
 
   it("tables records as TypeScript does, or leaves them to it", () => {

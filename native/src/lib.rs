@@ -12,6 +12,7 @@ mod codecs;
 mod crc;
 #[cfg(unix)]
 mod files;
+mod hashes;
 #[cfg(unix)]
 mod lookups;
 #[cfg(unix)]
@@ -28,7 +29,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 5;
+const ABI: u32 = 6;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -72,6 +73,12 @@ pub fn table_records(
 #[napi(catch_unwind)]
 pub fn check_records(bytes: &[u8], start: u32, end: u32, count: u32) -> Result<i32> {
     Ok(records::check(range(bytes, start, end)?, count as usize).unwrap_or(-2))
+}
+
+/// The fingerprints of the keys that `rows` tables, four words each; false when one lies outside of `bytes`.
+#[napi(catch_unwind)]
+pub fn key_fingerprints(bytes: &[u8], rows: &[i32], words: Out<'_, i32>) -> bool {
+    hashes::fingerprints(bytes, rows, words).is_some()
 }
 
 /// Writes bytes[at, at + length) to `position`: the count is smaller only when the system takes no more.

@@ -10,7 +10,7 @@
  */
 import type { Batch } from "../format/batch.ts";
 import { MAX_UNPACKED_BYTES } from "../format/compression.ts";
-import { COLUMNS, KEY_AT, KEY_LENGTH, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
+import { COLUMNS, KEY_LENGTH, OFFSET_DELTA, type RecordTable } from "../format/record.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
 import { type Cleanable, type CompactionLimits, findCleanable } from "./cleanable.ts";
 import { CleanedSegment } from "./cleaned-segment.ts";
@@ -202,7 +202,8 @@ class CompactionRun {
   // ---- the keys
 
   async #readKeys(fingerprints: KeyFingerprints, from: number, endOffset: number): Promise<OffsetMap> {
-    const map = new OffsetMap(fingerprints, from, endOffset, this.#settings.mostKeys ?? MOST_KEYS);
+    const mostKeys = this.#settings.mostKeys ?? MOST_KEYS;
+    const map = new OffsetMap(fingerprints, from, endOffset, mostKeys, this.#state.files.native);
     const transactions = new CleanedTransactions();
     const dirty = this.#state.segments.from(from).filter((segment) => segment.baseOffset < endOffset);
     for (const segment of dirty) {
@@ -384,12 +385,12 @@ class Cancelled extends Error {}
 
 /** False when the map is full. */
 function putSlice(map: OffsetMap, batch: Batch, { bytes, rows }: RecordTable, from: number, to: number): boolean {
+  map.take(bytes, rows.subarray(from * COLUMNS, to * COLUMNS));
   for (let i = from, row = from * COLUMNS; i < to; i++, row += COLUMNS) {
     const offset = batch.baseOffset + rows[row + OFFSET_DELTA];
-    const keyLength = rows[row + KEY_LENGTH];
-    if (keyLength < 0 || offset < map.firstOffset) continue;
+    if (rows[row + KEY_LENGTH] < 0 || offset < map.firstOffset) continue;
     if (map.isFull) return false;
-    map.put(bytes, rows[row + KEY_AT], keyLength, offset);
+    map.put(i - from, offset);
   }
   return true;
 }

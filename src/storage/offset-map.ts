@@ -3,9 +3,10 @@
  * fingerprints and offsets, 24 bytes a slot. Beside it, one bit for each offset that was taken in: set when a later one of the
  * same key came, so that a record among them needs no second look-up.
  */
-import type { KeyFingerprints } from "./key-fingerprints.ts";
+import { COLUMNS } from "../format/record.ts";
+import type { Native } from "../native.ts";
+import { type KeyFingerprints, takeAll, WORDS } from "./key-fingerprints.ts";
 
-const WORDS = 4;
 /** A table that is fuller than this has long runs. */
 const LOAD_FACTOR = 0.75;
 /** In a slot that is free; others hold the offset + 1. New memory is zeros. */
@@ -21,6 +22,9 @@ export class OffsetMap {
   latestOffset: number;
   size = 0;
   readonly #fingerprints: KeyFingerprints;
+  readonly #native: Native | undefined;
+  /** Of the keys that `take` was given last. */
+  #taken = new Int32Array(0);
   readonly #capacity: number;
   readonly #mask: number;
   readonly #words: Int32Array;
@@ -28,12 +32,19 @@ export class OffsetMap {
   readonly #superseded: Uint8Array;
 
   /** For the keys of offsets in [firstOffset, endOffset), but for `mostKeys` keys at the most. */
-  constructor(fingerprints: KeyFingerprints, firstOffset: number, endOffset: number, mostKeys: number) {
+  constructor(
+    fingerprints: KeyFingerprints,
+    firstOffset: number,
+    endOffset: number,
+    mostKeys: number,
+    native: Native | undefined,
+  ) {
     const offsets = endOffset - firstOffset;
     const slots = slotsFor(Math.min(offsets, mostKeys));
     this.firstOffset = firstOffset;
     this.latestOffset = firstOffset - 1;
     this.#fingerprints = fingerprints;
+    this.#native = native;
     this.#capacity = Math.min(mostKeys, Math.floor(slots * LOAD_FACTOR));
     this.#mask = slots - 1;
     this.#words = new Int32Array(slots * WORDS);
@@ -45,12 +56,21 @@ export class OffsetMap {
     return this.size >= this.#capacity;
   }
 
-  /** Takes in the key bytes[at, at + length) of a record. Offsets ascend. */
-  put(bytes: Uint8Array, at: number, length: number, offset: number): void {
-    const slot = this.#slotOf(bytes, at, length);
+  /** The keys that `rows` tables, some of a batch, are to be put: their fingerprints are taken together. */
+  take(bytes: Uint8Array, rows: Int32Array): void {
+    const count = rows.length / COLUMNS;
+    if (this.#taken.length < count * WORDS) this.#taken = new Int32Array(count * WORDS);
+    takeAll(this.#fingerprints, bytes, rows, this.#taken, this.#native);
+  }
+
+  /** Takes in the key of that index among those taken. Offsets ascend. */
+  put(index: number, offset: number): void {
+    const taken = this.#taken;
+    const at = index * WORDS;
+    const slot = this.#slotOf(taken[at], taken[at + 1], taken[at + 2], taken[at + 3]);
     const before = this.#offsets[slot];
     if (before === FREE) {
-      this.#words.set(this.#fingerprints.words, slot * WORDS);
+      for (let i = 0; i < WORDS; i++) this.#words[slot * WORDS + i] = taken[at + i];
       this.size++;
     } else {
       this.#supersede(before - 1 - this.firstOffset);
@@ -63,7 +83,9 @@ export class OffsetMap {
   isSuperseded(bytes: Uint8Array, at: number, length: number, offset: number): boolean {
     const index = offset - this.firstOffset;
     if (index >= 0 && index < MOST_MARKED) return (this.#superseded[index >>> 3] & (1 << (index & 7))) !== 0;
-    return this.#offsets[this.#slotOf(bytes, at, length)] > offset + 1;
+    this.#fingerprints.take(bytes, at, length);
+    const [a, b, c, d] = this.#fingerprints.words;
+    return this.#offsets[this.#slotOf(a, b, c, d)] > offset + 1;
   }
 
   #supersede(index: number): void {
@@ -71,9 +93,7 @@ export class OffsetMap {
   }
 
   /** The slot that has the key, or the free one that it belongs into. */
-  #slotOf(bytes: Uint8Array, at: number, length: number): number {
-    this.#fingerprints.take(bytes, at, length);
-    const [a, b, c, d] = this.#fingerprints.words;
+  #slotOf(a: number, b: number, c: number, d: number): number {
     const words = this.#words;
     for (let slot = a & this.#mask; ; slot = (slot + 1) & this.#mask) {
       if (this.#offsets[slot] === FREE) return slot;
