@@ -83,7 +83,7 @@ export class TransactionCoordinator {
   async recover(mayHaveLost: boolean): Promise<void> {
     await this.ready();
     for (const transaction of this.#ending.active) await this.#findUnmarked(transaction);
-    if (mayHaveLost) catchUp(this.#byProducer, this.#host.partitions());
+    if (mayHaveLost) await this.#noteRisen(catchUp(this.#byProducer, this.#host.partitions()));
     for (const transaction of this.#ending.active) {
       if (decided(transaction.state) !== undefined) await this.#ending.complete(transaction);
       else if (mayHaveLost) await this.#ending.fence(transaction);
@@ -248,6 +248,21 @@ export class TransactionCoordinator {
       this.#ending.begun(transaction, Math.max(0, transaction.timeoutMs - age));
     }
     this.#isLoaded = true;
+  }
+
+  /**
+   * Epochs that were read from partitions are written down at once: the next open, after a death of this process alone, does not look
+   * there again. Who has a decided or an open transaction is written by its end.
+   */
+  async #noteRisen(transactions: Iterable<Transaction>): Promise<void> {
+    for (const transaction of transactions) {
+      if (isActive(transaction.state)) continue;
+      try {
+        await this.#ending.write(transaction, { state: "Empty", startTimestamp: NO_TIMESTAMP });
+      } catch (error) {
+        this.#host.warn(`the epoch of the transactional id ${transaction.id} could not be written down: ${error}`);
+      }
+    }
   }
 
   /** Opens its partitions, so that their bounds are right. What cannot be opened is told elsewhere, and marked when it can. */

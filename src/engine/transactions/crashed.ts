@@ -21,13 +21,20 @@ export function isMarked(partition: Partition, transaction: Transaction): boolea
   return firstOffset !== open.firstOffset;
 }
 
-/** Raises the epochs to those that partitions have seen. */
-export function catchUp(byProducer: ReadonlyMap<number, Transaction>, partitions: Iterable<Partition>): void {
+/** Raises the epochs to those that partitions have seen. Returns the transactions concerned. */
+export function catchUp(
+  byProducer: ReadonlyMap<number, Transaction>,
+  partitions: Iterable<Partition>,
+): ReadonlySet<Transaction> {
+  const risen = new Set<Transaction>();
   for (const partition of partitions) {
     if (!partition.isReady) continue;
     for (const { producerId, epoch } of partition.producers) {
       const transaction = byProducer.get(producerId);
-      if (transaction && epoch > transaction.producerEpoch) transaction.producerEpoch = epoch;
+      if (transaction === undefined || epoch <= transaction.producerEpoch) continue;
+      transaction.producerEpoch = epoch;
+      risen.add(transaction);
     }
   }
+  return risen;
 }

@@ -1,8 +1,9 @@
 /** Ending a transaction on a disk that fails, at both levels of durability, and what an open makes of one that was not ended. */
 import { describe, expect, it } from "vitest";
+import { Engine } from "../../../src/engine/engine.ts";
 import { hasCode } from "../../../src/errors.ts";
 import type { MemoryFiles } from "../../../src/storage/memory-files.ts";
-import { append, errorOf, FOLDER, rebootEngine, reopenEngine } from "../engines.ts";
+import { append, errorOf, FOLDER, identity, rebootEngine, reopenEngine } from "../engines.ts";
 import { committedValues, openWorld, TestProducer, told } from "./producers.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -223,8 +224,13 @@ describe("an open", () => {
     const again = await rebootEngine({ files: image, clock });
     const orders = again.topic("orders").partition(0);
     expect(told(orders)).toEqual(["x", "commit 0/3", "y", "abort 0/3"]);
-    expect((await TestProducer.init(again)).identity).toEqual({ producerId: 0, producerEpoch: 4 });
-    await again.close();
+    // It is known from then on, also when this process is killed before anybody asks.
+    const killed = image.clone();
+    const restarted = identity(4, { bootId: "boot-2" });
+    for (const engine of [again, await Engine.open(FOLDER, { files: killed, clock, identity: restarted })]) {
+      expect((await TestProducer.init(engine)).identity).toEqual({ producerId: 0, producerEpoch: 4 });
+      await engine.close();
+    }
   });
 
   it("does not commit the records of an aborted transaction with the decision on the next one", async () => {
