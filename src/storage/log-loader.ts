@@ -196,11 +196,13 @@ class Loader {
   async #walkSegment(segment: Segment): Promise<boolean> {
     const state = this.#state;
     const { size } = segment;
+    // Before the index is forgotten: that of a compacted segment is a witness of what may be missing.
+    const structureOfAll = structureIn(state, segment, segment.baseOffset);
     this.#walked.push(segment);
     segment.forget();
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
-    const structure = await this.#passSynced(segment, size);
+    const structure = (await this.#passSynced(segment, size)) ?? structureOfAll;
     for (const scanned of scanBatches(segment.log, segment.size, size, structure, CHUNK_BYTES, new WalkMemory())) {
       if (isDamage(scanned)) {
         if (this.#meetDamage(segment, scanned, size)) return true;
@@ -215,17 +217,13 @@ class Loader {
     return this.#finishSegment(segment, size);
   }
 
-  /** Goes to the recovery point where that lies in the segment. Returns what the batch there must look like. */
-  async #passSynced(segment: Segment, size: number): Promise<Structure> {
-    const state = this.#state;
-    const { recoveryPoint } = this.#options;
+  /** Goes to the recovery point where that lies in the segment. Returns what the batch there must look like, if it has got there. */
+  async #passSynced(segment: Segment, size: number): Promise<Structure | undefined> {
+    if (this.isClean) return undefined;
     const see = (batch: Batch) => this.#see(segment, batch);
-    const structure = this.isClean
-      ? undefined
-      : await noteSynced(state, segment, size, recoveryPoint, this.#pacer, see);
-    if (structure !== undefined) return structure;
-    segment.forget();
-    return structureIn(state, segment, segment.baseOffset);
+    const structure = await noteSynced(this.#state, segment, size, this.#options.recoveryPoint, this.#pacer, see);
+    if (structure === undefined) segment.forget();
+    return structure;
   }
 
   /** Of a batch that stands in the log, what must be done about it once all are known. */

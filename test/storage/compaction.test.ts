@@ -352,6 +352,23 @@ describe("the segments", () => {
     }
   });
 
+  it("keep an index of every batch when they are walked after a kill", async () => {
+    const { log, files } = await compactLog();
+    for (let i = 0; i < 10; i++) put(log, [`${i % 5}`, `${i}`]);
+    log.roll();
+    await log.compact(SETTINGS);
+    await log.flush();
+    const recoveryPoint = log.endOffset;
+    log.closeNow();
+    const index = () => files.read(join(FOLDER, "00000000000000000000.index"));
+    const before = index();
+    expect(before).toHaveLength(5 * offsetIndex.ENTRY_BYTES);
+    const { log: again } = await compactLog(files, { lastClose: "process", recoveryPoint });
+    expect(textsOf(again)).toHaveLength(5);
+    await again.close();
+    expect(index()).toEqual(before);
+  });
+
   it("keep their gaps in order when the policy becomes delete", async () => {
     const { log, files } = await compactLog();
     for (let i = 0; i < 10; i++) put(log, ["a", `${i}`]);
