@@ -19,7 +19,7 @@ export type Reporter = (problem: Problem) => void;
 
 export interface Listener {
   problem: Reporter;
-  /** Called now and then between two batches. False ends the run. */
+  /** Called before each partition, and now and then between two batches. False ends the run. */
   pause(tally: Tally): Promise<boolean>;
 }
 
@@ -76,6 +76,11 @@ export class Verification {
   async rest(): Promise<void> {
     if (!this.#pacer.isDue) return;
     await this.#pacer.rest();
+    await this.pause();
+  }
+
+  /** Shows how far it is, and ends the run when nobody wants the rest: before each partition, and between its batches by `rest`. */
+  async pause(): Promise<void> {
     if (!(await this.#listener.pause(this.tally))) throw new Left();
   }
 

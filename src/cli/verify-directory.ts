@@ -94,6 +94,7 @@ class DirectoryCheck {
     const topics = this.#readTopics();
     const ends = new Map<string, number>();
     for (const name of this.#partitionFolders(topics)) {
+      await this.#verification.pause();
       const { topic } = parsePartitionFolder(name) as PartitionFolder;
       const end = await verifyPartition(this.#verification, this.#targetOf(name, topics?.get(topic)));
       if (end !== undefined) ends.set(name, end);

@@ -63,11 +63,11 @@ it("shows how far it is on a terminal alone", async () => {
   const log = await open(dir);
   const topic = await log.createTopic<string>("t", { codec: "string" });
   const producer = log.producer();
-  for (let i = 0; i < 300; i++) await producer.sendBatch(topic, [{ value: "x".repeat(100_000) }]);
+  for (let i = 0; i < 3; i++) await producer.sendBatch(topic, [{ value: "x".repeat(100_000) }]);
   await log.close();
-  expect((await run("verify")).stderr).not.toContain("█");
+  expect((await run("verify")).stderr).not.toContain("verifying");
   const { stderr } = await runWith({ isTerminal: true }, "verify");
-  expect(stderr).toContain("verifying █");
+  expect(stderr).toMatch(/verifying [█░]+ +\d+%/);
   expect(stderr).toContain("checked");
 });
 
@@ -78,7 +78,7 @@ it("ends at an interrupt, and says so", async () => {
   const log = await open(dir);
   const producer = log.producer();
   const topic = await log.createTopic<string>("t", { codec: "string" });
-  for (let i = 0; i < 300; i++) await producer.sendBatch(topic, [{ value: "x".repeat(100_000) }]);
+  for (let i = 0; i < 3; i++) await producer.sendBatch(topic, [{ value: "x".repeat(100_000) }]);
   await log.close();
   expect(await runWith({ signal: ending.signal }, "verify")).toMatchObject({
     code: 1,
