@@ -4,10 +4,10 @@
  */
 import { execFile, spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { freeKafkaPort } from "../../test/free-port.ts";
 import { benchFolder, cache, root } from "../places.ts";
 import { step } from "./step.ts";
 
@@ -35,7 +35,7 @@ export class KafkaServer {
 
   /** A broker with an empty data folder. */
   static async start(): Promise<KafkaServer> {
-    const port = await freePort();
+    const port = await freeKafkaPort(24_000);
     process.stderr.write("starting Kafka …");
     const started = Date.now();
     const folder = /data (\/.*)/.exec(kafka(["up", String(port)]))![1];
@@ -125,20 +125,4 @@ function kafka(args: string[]): string {
   if (error) throw error;
   if (status !== 0) throw new Error(`kafka ${args[0]} failed: ${stdout}${stderr}`);
   return stdout;
-}
-
-/** A port that is free, and the one 10,000 above it too, on which the script puts the controller. */
-async function freePort(): Promise<number> {
-  for (let port = 24_000 + (process.pid % 1000); port < 30_000; port++) {
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
-  }
-  throw new Error("no pair of ports is free");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

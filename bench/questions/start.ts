@@ -6,45 +6,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Produce } from "../../src/wire/messages/00-produce.ts";
-import { Metadata } from "../../src/wire/messages/03-metadata.ts";
-import { batchOf, WireClient } from "../../test/wire/wire-client.ts";
+import { freePort } from "../../test/free-port.ts";
+import { produceFirst } from "../../test/wire/first-record.ts";
 import { root } from "../places.ts";
 import type { Figures, Question, Setting, Subject } from "../question.ts";
 
 const IDLE_MS = 2000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function knock(port: number): Promise<WireClient> {
-  for (;;) {
-    try {
-      return await WireClient.connect(port);
-    } catch {
-      await pause(1);
-    }
-  }
-}
-
-async function produceFirst(port: number): Promise<WireClient> {
-  const client = await knock(port);
-  await client.call(Metadata, 9, { topics: [{ name: "t" }], allowAutoTopicCreation: true });
-  const topicData = [{ name: "t", partitionData: [{ index: 0, records: batchOf(["hello"]) }] }];
-  const answer = await client.call(Produce, 9, { transactionalId: null, acks: -1, timeoutMs: 1000, topicData });
-  const [{ errorCode }] = answer.responses[0].partitionResponses;
-  if (errorCode !== 0) throw new Error(`the first record was refused with ${errorCode}`);
-  return client;
-}
 
 async function served(dir: string): Promise<Figures> {
   const port = await freePort();

@@ -5,50 +5,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { startBroker } from "../../src/testing/index.ts";
-import { Produce } from "../../src/wire/messages/00-produce.ts";
-import { Metadata } from "../../src/wire/messages/03-metadata.ts";
-import { batchOf, WireClient } from "../wire/wire-client.ts";
+import { freePort } from "../free-port.ts";
+import { produceFirst } from "../wire/first-record.ts";
 
 const COMMAND = join(import.meta.dirname, "../../dist/cli/main.js");
 const ROUNDS = 11;
 const IDLE_MS = 3000;
 const MAX_IDLE_MIB = 100;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Knocks until somebody opens. */
-async function connect(port: number): Promise<WireClient> {
-  for (;;) {
-    try {
-      return await WireClient.connect(port);
-    } catch {
-      await pause(1);
-    }
-  }
-}
-
-/** To a topic that comes into being by it. */
-async function produceFirst(port: number): Promise<WireClient> {
-  const client = await connect(port);
-  await client.call(Metadata, 9, { topics: [{ name: "t" }], allowAutoTopicCreation: true });
-  const topicData = [{ name: "t", partitionData: [{ index: 0, records: batchOf(["hello"]) }] }];
-  const answer = await client.call(Produce, 9, { transactionalId: null, acks: -1, timeoutMs: 1000, topicData });
-  expect(answer.responses[0].partitionResponses[0]).toMatchObject({ errorCode: 0, baseOffset: 0 });
-  return client;
-}
 
 function report(what: string, times: number[]): void {
   const sorted = times.toSorted((a, b) => a - b).map((ms) => ms.toFixed(0));

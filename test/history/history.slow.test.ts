@@ -7,12 +7,13 @@
  */
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
 import { type Child, source, startChild } from "../child.ts";
+import { freePort } from "../free-port.ts";
 import { isFull, randomFor, seed } from "../sampling.ts";
 import { check } from "./checker.ts";
 import { Clients, GROUP, type Life } from "./clients.ts";
@@ -136,15 +137,6 @@ async function serve(data: string, port: number): Promise<Child> {
       await pause(5);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const PROGRAM = `

@@ -4,8 +4,8 @@
  * A stopped broker keeps its data, and `dataFolder` may then be changed by hand; `start()` goes on with what is there.
  */
 import { rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname } from "node:path";
+import { freeKafkaPort } from "../free-port.ts";
 import { type Run, runKafka } from "./kafka-tools.ts";
 
 /** Keys, values and header values in base64, so that bytes compare as bytes; null is null. */
@@ -38,7 +38,7 @@ export class KafkaBroker {
 
   /** A broker with an empty data folder. */
   static async start(): Promise<KafkaBroker> {
-    const broker = new KafkaBroker(await freePort());
+    const broker = new KafkaBroker(await freeKafkaPort(21_000));
     await broker.up("0");
     return broker;
   }
@@ -157,20 +157,4 @@ function base64(latin1: string): string | null {
 function succeeded(run: Run): Run {
   if (run.code !== 0) throw new Error(`kafka exited with ${run.code}: ${run.stdout}${run.stderr}`);
   return run;
-}
-
-/** A port that is free, and the one 10,000 above it too, on which the script puts the controller. */
-async function freePort(): Promise<number> {
-  for (let port = 21_000 + (process.pid % 1000); port < 30_000; port++) {
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
-  }
-  throw new Error("no pair of ports is free");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }
