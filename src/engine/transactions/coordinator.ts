@@ -232,15 +232,11 @@ export class TransactionCoordinator {
 
   async #load(): Promise<void> {
     const { clock } = this.#host;
-    for (const { transactionalId, home, value, firstOffsets } of await this.#log.load()) {
+    for (const { transactionalId, home, value, ranges } of await this.#log.load()) {
       const { transactionStatus: state } = value;
       if (state === "Dead" || state === "PrepareEpochFence") continue;
       const transaction = new Transaction(transactionalId, home, value.producerId);
-      transaction.restore(
-        value,
-        firstOffsets,
-        (topic, partition) => this.#host.topics.get(topic)?.partitions[partition],
-      );
+      transaction.restore(value, ranges, (topic, partition) => this.#host.topics.get(topic)?.partitions[partition]);
       this.#byId.set(transactionalId, transaction);
       this.#byProducer.set(value.producerId, transaction);
       if (!isActive(state)) continue;

@@ -17,8 +17,9 @@ export function isMarked(partition: Partition, transaction: Transaction): boolea
   if (!partition.isReady) return false;
   const open = partition.openTransactions.find(({ producerId }) => producerId === transaction.producerId);
   if (open === undefined || open.producerEpoch > transaction.producerEpoch) return true;
-  const firstOffset = transaction.firstOffsets?.get(partition) ?? open.firstOffset;
-  return firstOffset !== open.firstOffset;
+  // The log start may have passed its beginning since, so that it seems to begin later.
+  const range = transaction.ranges?.get(partition);
+  return range !== undefined && !(open.firstOffset >= range.from && open.firstOffset < range.to);
 }
 
 /** Raises the epochs to those that partitions have seen. Returns the transactions concerned. */

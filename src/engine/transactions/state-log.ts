@@ -38,7 +38,7 @@ import { batchesOf } from "../log-batches.ts";
 import type { Partition } from "../partition.ts";
 import type { Topic } from "../topic.ts";
 import { decided } from "./states.ts";
-import type { Transaction, TransactionSnapshot } from "./transaction.ts";
+import type { OffsetRange, Transaction, TransactionSnapshot } from "./transaction.ts";
 
 export interface StateLogHost {
   readonly clock: Clock;
@@ -53,17 +53,18 @@ export interface LoadedTransaction {
   home: Partition;
   value: TransactionLogValue;
   /** In the order of its partitions; undefined where the record does not say so. */
-  firstOffsets: readonly number[] | undefined;
+  ranges: readonly OffsetRange[] | undefined;
 }
 
 interface Stored {
   home: Partition;
   value: Uint8Array;
-  firstOffsets: readonly number[] | undefined;
+  ranges: readonly OffsetRange[] | undefined;
 }
 
-const FIRST_OFFSETS = "varve.first.offsets";
-const NOTHING_WRITTEN = -1;
+const RANGES = "varve.offset.ranges";
+const RANGE_BYTES = 16;
+const NOTHING_WRITTEN: OffsetRange = { from: -1, to: -1 };
 
 export class StateLog {
   readonly #host: StateLogHost;
@@ -84,7 +85,7 @@ export class StateLog {
   /** Returns the offset behind the record. */
   append({ home, key }: Transaction, next: TransactionSnapshot): number {
     const topics = byTopic(next.partitions);
-    const headers = decided(next.state) && [[FIRST_OFFSETS, firstOffsetsOf(next.producerId, topics)] as const];
+    const headers = decided(next.state) && [[RANGES, rangesOf(next.producerId, topics)] as const];
     return this.#append(home, key, writeTransactionValue(toValue(next, topics)), headers);
   }
 
@@ -144,8 +145,8 @@ function* recordsOf(batch: Batch): Generator<[transactionalId: string, Omit<Stor
     const key = keyBytes && readTransactionKey(keyBytes);
     if (key?.kind !== "transaction") continue;
     const value = fieldOf(table, index, VALUE_AT, VALUE_LENGTH)?.slice();
-    const firstOffsets = readFirstOffsets(readHeaders(table.bytes, table.rows[index * COLUMNS + HEADERS_AT]));
-    yield [key.transactionalId, value && { value, firstOffsets }];
+    const ranges = readRanges(readHeaders(table.bytes, table.rows[index * COLUMNS + HEADERS_AT]));
+    yield [key.transactionalId, value && { value, ranges }];
   }
 }
 
@@ -180,16 +181,23 @@ export function byTopic(partitions: Iterable<Partition>): Topics {
   return topics;
 }
 
-function firstOffsetsOf(producerId: number, topics: Topics): Uint8Array {
+function rangesOf(producerId: number, topics: Topics): Uint8Array {
   const partitions = topics.flatMap((one) => one.partitions);
-  const bytes = new Uint8Array(partitions.length * 8);
-  for (let i = 0; i < partitions.length; i++) {
-    writeInt64(bytes, i * 8, partitions[i].openSince(producerId) ?? NOTHING_WRITTEN);
+  const bytes = new Uint8Array(partitions.length * RANGE_BYTES);
+  for (const [i, partition] of partitions.entries()) {
+    const since = partition.openSince(producerId);
+    const { from, to } = since === undefined ? NOTHING_WRITTEN : { from: since, to: partition.endOffset };
+    writeInt64(bytes, i * RANGE_BYTES, from);
+    writeInt64(bytes, i * RANGE_BYTES + 8, to);
   }
   return bytes;
 }
 
-function readFirstOffsets(headers: Headers): readonly number[] | undefined {
-  const bytes = headers.find(([name]) => name === FIRST_OFFSETS)?.[1];
-  return bytes ? Array.from({ length: bytes.length >> 3 }, (_, index) => readInt64(bytes, index * 8)) : undefined;
+function readRanges(headers: Headers): readonly OffsetRange[] | undefined {
+  const bytes = headers.find(([name]) => name === RANGES)?.[1];
+  if (!bytes) return undefined;
+  return Array.from({ length: Math.floor(bytes.length / RANGE_BYTES) }, (_, index) => {
+    const at = index * RANGE_BYTES;
+    return { from: readInt64(bytes, at), to: readInt64(bytes, at + 8) };
+  });
 }

@@ -9,6 +9,12 @@ export interface ProducerIdentity {
   producerEpoch: number;
 }
 
+/** From the first record of a transaction in a partition to its end when that was decided; the marker comes behind. */
+export interface OffsetRange {
+  from: number;
+  to: number;
+}
+
 /** What a record of the state log says. */
 export interface TransactionSnapshot extends ProducerIdentity {
   state: TransactionState;
@@ -47,8 +53,8 @@ export class Transaction implements TransactionSnapshot {
   pending: TransactionState | undefined;
   /** Once it is decided: those that still lack the marker. */
   unmarked: Partition[] = [];
-  /** Of one that was read back, decided: where it began in each partition, if that is known. */
-  firstOffsets: ReadonlyMap<Partition, number> | undefined;
+  /** Of one that was read back, decided: between which offsets its records lie in each partition, if that is known. */
+  ranges: ReadonlyMap<Partition, OffsetRange> | undefined;
   /** Why the markers could not be written. */
   failure: unknown;
   #waiters: (() => void)[] = [];
@@ -72,15 +78,15 @@ export class Transaction implements TransactionSnapshot {
   /** Takes what the state log has. Partitions that are no more are left out. */
   restore(
     value: TransactionLogValue,
-    firstOffsets: readonly number[] | undefined,
+    ranges: readonly OffsetRange[] | undefined,
     find: (topic: string, partition: number) => Partition | undefined,
   ): void {
     const named = (value.transactionPartitions ?? []).flatMap(({ topic, partitionIds }) =>
       partitionIds.map((partition) => find(topic, partition)),
     );
     this.partitions = new Set(named.filter((partition) => partition !== undefined));
-    if (firstOffsets?.length === named.length) {
-      this.firstOffsets = new Map(named.flatMap((partition, i) => (partition ? [[partition, firstOffsets[i]]] : [])));
+    if (ranges?.length === named.length) {
+      this.ranges = new Map(named.flatMap((partition, i) => (partition ? [[partition, ranges[i]]] : [])));
     }
     this.producerEpoch = value.producerEpoch;
     this.timeoutMs = value.transactionTimeoutMs;

@@ -261,6 +261,35 @@ describe("an open", () => {
     }
   });
 
+  it("commits what is left of a transaction whose first records the log start has passed", async () => {
+    const { engine, memory, clock } = await openWorld({ durability: "power" });
+    const log = (await engine.createTopic("small", { segmentBytes: 200 })).partition(0);
+    const producer = await TestProducer.init(engine);
+    await producer.send("small", 0, "x");
+    for (let i = 0; i < 10; i++) append(log, "plain".padEnd(100));
+    await producer.send("small", 0, "y");
+    await log.flush();
+    await log.deleteRecordsBefore(10);
+    const states = `${FOLDER}/__transaction_state-0/00000000000000000000.log`;
+    const decision = memory.stat(states)!.size;
+    const last = memory.list(`${FOLDER}/small-0`)!.findLast((name) => name.endsWith(".log"))!;
+    const beforeMarker = memory.stat(`${FOLDER}/small-0/${last}`)!.size;
+    await producer.commit();
+    const image = memory.clone();
+    await engine.close();
+    cut(image, states, decision + sizeOfBatchAt(image, states, decision));
+    cut(image, `${FOLDER}/small-0/${last}`, beforeMarker);
+    // What the snapshots knew of its beginning is lost as well.
+    for (const name of image.list(`${FOLDER}/small-0`)!) {
+      if (name.endsWith(".snapshot")) image.remove(`${FOLDER}/small-0/${name}`);
+    }
+    const again = await rebootEngine({ files: image, clock });
+    const small = again.topic("small").partition(0);
+    expect(told(small).at(-1)).toBe("commit 0/0");
+    expect(committedValues(small)).toContain("y");
+    await again.close();
+  });
+
   it("does not commit the records of the next transaction with the decision on the one before", async () => {
     const { engine, memory, clock } = await openWorld();
     const producer = await TestProducer.init(engine);
