@@ -39,15 +39,20 @@ export function removeStraySnapshots(state: LogState): void {
   }
 }
 
-/** The newest good snapshot at or before `offset`, and where it stands; an empty state at the log start when there is none. */
+/**
+ * The newest good snapshot at or before `offset`, and where it stands; an empty state at the first segment when there is none. One
+ * from before that is none: what came between is deleted, perhaps the end of a transaction that it has open.
+ */
 export function nearestSnapshot(state: LogState, offset: number): { producers: ProducerState; offset: number } {
+  const { baseOffset: start } = state.segments.first;
   for (const at of listSnapshots(state.files, state.folder).reverse()) {
     if (at > offset) continue;
+    if (at < start) break;
     const bytes = state.files.read(join(state.folder, segmentFile(at, "snapshot")));
     const producers = bytes && readSnapshot(bytes);
     if (producers) return { producers, offset: at };
   }
-  return { producers: new ProducerState(), offset: state.segments.first.baseOffset };
+  return { producers: new ProducerState(), offset: start };
 }
 
 /** Undefined when it is damaged: the log itself has all that it says. */

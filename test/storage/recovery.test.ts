@@ -1,6 +1,7 @@
 /** The table of recovery.ts, row by row, on real files; and what else may be wrong with a folder when it is opened. */
 import { describe, expect, it } from "vitest";
 import { placeBatch } from "../../src/format/batch.ts";
+import { readProducerSnapshot } from "../../src/format/snapshots.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { join, POISONED } from "../../src/storage/paths.ts";
 import { CASES, decide, type Finding } from "../../src/storage/recovery.ts";
@@ -527,6 +528,41 @@ describe("producer snapshots that are lost or wrong", () => {
     expect(again.lastStableOffset).toBe(15);
     expect(committedOf(again)).toHaveLength(14);
   });
+
+  it.each(["clean", "process", "machine"] as const)(
+    "from before the first segment do not count, %s: what followed is gone with the marker",
+    async (lastClose) => {
+      const files = new MemoryFiles();
+      const { log } = await openLog(files, { config });
+      const options = { producerId: 7, producerEpoch: 0, isTransactional: true };
+      for (let i = 0; i < 4; i++) log.append(batchOf([`a${i}`.padEnd(50)], { ...options, baseSequence: i }));
+      log.append(batchOf(["no producer".padEnd(50)]));
+      log.append(markerOf("commit", 7));
+      while (log.segmentCount < 3) log.append(batchOf(["no producer".padEnd(50)]));
+      const begins = log.endOffset;
+      log.append(batchOf(["open".padEnd(50)], { ...options, baseSequence: 4 }));
+      log.closeNow();
+      const [, second, third] = files.list(FOLDER)!.flatMap((file) => file.match(/^(\d+)\.log$/)?.[1] ?? []);
+      expect(readProducerSnapshot(files.read(pathOf(second, "snapshot"))!)).toMatchObject([
+        { currentTxnFirstOffset: 0 },
+      ]);
+      // The names of the segments are gone, that of the second one's snapshot has survived; the third one's is torn.
+      for (const file of [pathOf(FIRST), pathOf(second)]) files.remove(file);
+      cutFile(files, pathOf(third, "snapshot"), 0);
+      for (const readOnly of [true, false]) {
+        const { log: again } = await open(files, { lastClose, readOnly, startOffset: Number(third) });
+        expect(again.lastStableOffset).toBe(begins);
+        if (readOnly) {
+          again.closeNow();
+          continue;
+        }
+        const end = again.append(markerOf("abort", 7));
+        expect(again.abortedTransactions(0, end)).toMatchObject([{ firstOffset: begins, lastOffset: end }]);
+        expect(again.lastStableOffset).toBe(end + 1);
+        again.closeNow();
+      }
+    },
+  );
 });
 
 describe("segments that are missing", () => {
