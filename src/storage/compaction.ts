@@ -326,6 +326,8 @@ class CompactionRun {
       this.#swap = undefined;
     }
     await this.#finish(swap);
+    // Segments may have gone, or been cut, while it waited for the disk: also those that come next, and what counts as clean.
+    this.#check();
     segment.releaseIndexes();
   }
 
