@@ -131,7 +131,8 @@ class Workload {
 
   /** The coordinator ends a transaction in a partition. */
   mark(partition: Partition, marker: Batch, append: () => number): number {
-    if (!this.#isFound || partition.topic.isInternal) return append();
+    // One that could not be opened refuses it, and what it says of its end is only what a checkpoint has.
+    if (!this.#isFound || partition.topic.isInternal || !partition.isReady) return append();
     return this.#noteAppend(partition, [markerTextOf(marker)], append);
   }
 
