@@ -19,7 +19,9 @@ export type Fact =
   | { type: "sending"; topic: string; partition: number; offset: number; epoch: number; texts: string[]; tx?: string }
   /** It was not: nothing of it may be there from now on. */
   | { type: "refused"; topic: string; partition: number; offset: number }
-  | { type: "stored" | "synced"; topic: string; partition: number; end: number }
+  /** `isCompacting`: a compaction of the partition waits for its turn, or runs, and may go as far. */
+  | { type: "stored"; topic: string; partition: number; end: number; isCompacting?: boolean }
+  | { type: "synced"; topic: string; partition: number; end: number }
   /** Records before `start` may go, and must be gone. */
   | { type: "cutting" | "cut"; topic: string; partition: number; start: number }
   /** Of the records before `end` only the latest of each key need stay. */
@@ -227,6 +229,7 @@ export class Ledger {
       case "stored":
         partition.promise(partition.stored, fact.end);
         partition.stored = fact.end;
+        if (fact.isCompacting) partition.compacted = Math.max(partition.compacted, fact.end);
         return;
       case "synced":
         partition.synced = Math.max(partition.synced, fact.end);

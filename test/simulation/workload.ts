@@ -69,6 +69,8 @@ class Workload {
   readonly #ids = new Map<string, string>();
   /** Group, topic and partition → the last offset that it was told to commit. */
   readonly #committed = new Map<string, number>();
+  /** The last compaction of each partition, until it has ended. */
+  readonly #compactions = new Map<Partition, Promise<void>>();
   readonly #transactor: Transactor;
   /** What this run begins with is not looked at yet: markers that the open appends are a part of what it finds. */
   #isFound: boolean;
@@ -216,7 +218,8 @@ class Workload {
       this.#note({ type: "refused", ...where, offset });
       throw error;
     }
-    const stored = { type: "stored", ...where, end: offset + texts.length } as const;
+    const isCompacting = this.#compactions.has(partition);
+    const stored = { type: "stored", ...where, end: offset + texts.length, isCompacting } as const;
     if (this.#late) this.#late.push(stored);
     else this.#note(stored);
     return offset;
@@ -338,12 +341,18 @@ class Workload {
     this.#note({ type: "altered", ...fact });
   }
 
-  /** Sometimes it is still under way when others go on. */
+  /** Sometimes it is still under way when others go on. It may wait for another one, and goes up to the end that there is by then. */
   async #compact(): Promise<void> {
     const partition = this.#anyPartition();
     if (!isCompacted(partition.topic)) return;
     this.#note({ type: "compacting", ...this.#where(partition), end: partition.endOffset });
-    this.#await(this.#engine.compact(partition).then(() => {}));
+    const compaction = this.#engine.compact(partition).then(() => {});
+    this.#compactions.set(partition, compaction);
+    const forget = () => {
+      if (this.#compactions.get(partition) === compaction) this.#compactions.delete(partition);
+    };
+    compaction.then(forget, forget);
+    this.#await(compaction);
     if (this.#world.random.oneIn(2)) await this.#settle();
   }
 
