@@ -482,6 +482,7 @@ describe("while it runs", () => {
       },
       async (log) => {
         expect(log.endOffset).toBeLessThanOrEqual(RECORDS / 2);
+        expect(log.cleanedOffset).toBeLessThanOrEqual(log.endOffset);
         expect([...latestIn(log).values()].every((value) => Number(value) < RECORDS / 2)).toBe(true);
       },
     );
