@@ -70,10 +70,17 @@ export class TransactionLedger {
   look(ledger: Ledger, observed: Observed): { seen: number; unseen: number } {
     const looks = [
       ...this.#records.map((record) => isSeen(record, ledger, observed)),
-      ...this.#commits.map((commit) => isCommitted(commit, ledger, observed)),
+      ...this.#commits.map((commit) => this.#isCommitted(commit, ledger, observed)),
     ];
     const count = (wanted: boolean) => looks.filter((isThere) => isThere === wanted).length;
     return { seen: count(true), unseen: count(false) };
+  }
+
+  /** An open brings commits past the end down to it: what a later transaction has committed then looks like this one's. */
+  #isCommitted(commit: GroupPlace, ledger: Ledger, observed: Observed) {
+    const found = partitionOf(commit.topic, commit.partition, ledger, observed);
+    if (this.outcome !== "commit" && found?.end === commit.offset) return undefined;
+    return isCommitted(commit, ledger, observed);
   }
 }
 
