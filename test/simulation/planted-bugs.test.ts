@@ -10,6 +10,7 @@ import type * as batches from "../../src/format/batch.ts";
 import type { Files } from "../../src/storage/files.ts";
 import { nameOf, parentOf, parseSegmentFile } from "../../src/storage/paths.ts";
 import { Structure } from "../../src/storage/structure.ts";
+import { TransactionIndexFile } from "../../src/storage/transaction-index-file.ts";
 import { crashEverywhere } from "./crashes.ts";
 import { type Lies, LyingFiles } from "./lying-files.ts";
 
@@ -107,4 +108,9 @@ it("records of a transaction that are served before its end are caught", async (
     return this.highWatermark;
   });
   expect(await verdict()).toMatch(/is served, but/);
+});
+
+it("an index of what was aborted that lacks it is caught", async () => {
+  vi.spyOn(TransactionIndexFile.prototype, "append").mockImplementation(() => {});
+  expect(await verdict()).toMatch(/^a reader would be told wrong what was aborted: .* lacks producer/);
 });
