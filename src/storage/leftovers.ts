@@ -73,7 +73,9 @@ async function finishSwap({ files, folder }: LogState, baseOffset: number, end: 
       new Segment(files, folder, file.baseOffset, true).removeFiles();
   }
   await files.syncFolder(folder);
-  new Segment(files, folder, baseOffset, true, "swap").moveTo("live");
+  const segment = new Segment(files, folder, baseOffset, true, "swap");
+  if (segment.moveTransactionIndex("live")) await files.syncFolder(folder);
+  segment.moveTo("live");
   await files.syncFolder(folder);
 }
 

@@ -5,7 +5,7 @@
  *   1  the new files are written and synced           X.log.cleaned …
  *   2  renamed, and the folder synced                 X.log.swap …      from here on the new segment counts
  *   3  sources renamed, and the folder synced         Y.log.deleted …
- *   4  new files renamed, and the folder synced       X.log …
+ *   4  new files renamed, and the folder synced       X.log …            X.txnindex first, with a sync of its own
  *   5  sources removed
  *
  * The syncs of 2 and 3 are what this stands on: without the first a power cut may leave sources under their new names and no new
@@ -75,7 +75,9 @@ export class SegmentSwap {
       this.#areSourcesGone = true;
     }
     // Somebody may have deleted it meanwhile.
-    if (!this.#cleaned.isClosed && this.#cleaned.state === "swap") {
+    const isWaiting = () => !this.#cleaned.isClosed && this.#cleaned.state === "swap";
+    if (isWaiting() && this.#cleaned.moveTransactionIndex("live")) await this.#sync.syncFolder();
+    if (isWaiting()) {
       this.#cleaned.moveTo("live");
       await this.#sync.syncFolder();
     }

@@ -294,6 +294,18 @@ export class Segment {
     this.transactionIndex.path = this.pathOf("txnindex");
   }
 
+  /**
+   * Renames that of aborted transactions alone; `moveTo` does the rest. The other indexes are made anew where they are missing, this one
+   * is not looked for: its name must be on the disk before that of the log. False when there is none.
+   */
+  moveTransactionIndex(state: SegmentState): boolean {
+    const to = this.pathOf("txnindex", state);
+    if (this.#files.stat(this.transactionIndex.path) === undefined) return this.#files.stat(to) !== undefined;
+    this.transactionIndex.close();
+    this.#files.rename(this.transactionIndex.path, to);
+    return true;
+  }
+
   /** Removes its files. The `.log` goes first: what is left of the others after a crash is nothing without it. */
   removeFiles(state = this.#state): void {
     for (const kind of OWN_FILES) this.#files.remove(this.pathOf(kind, state));

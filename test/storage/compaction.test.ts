@@ -315,6 +315,33 @@ describe("transactions", () => {
     expect(bytes.length).toBe(transactionIndex.ENTRY_BYTES);
   });
 
+  it("the index of what was aborted has its name on the disk before the log has", async () => {
+    const { log, files } = await compactLog();
+    log.append(inTransaction("a", "aborted", 0));
+    log.append(markerOf("abort", 1));
+    log.roll();
+    const steps: string[] = [];
+    const rename = files.rename.bind(files);
+    const syncFolder = files.syncFolder.bind(files);
+    files.rename = (from, to) => {
+      if (from.endsWith(".swap")) steps.push(to.slice(to.lastIndexOf(".")));
+      rename(from, to);
+    };
+    files.syncFolder = async (folder) => {
+      steps.push("sync");
+      await syncFolder(folder);
+    };
+    await log.compact(SETTINGS);
+    expect(steps.slice(steps.indexOf(".txnindex"))).toEqual([
+      ".txnindex",
+      "sync",
+      ".timeindex",
+      ".index",
+      ".log",
+      "sync",
+    ]);
+  });
+
   it("of which the marker lies behind what is compacted", async () => {
     const { log } = await compactLog();
     put(log, ["a", "1"], ["b", "0"], ["b", "1"]);
