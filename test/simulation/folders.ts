@@ -12,16 +12,19 @@ import {
   segmentFile,
 } from "../../src/storage/paths.ts";
 
+const ENTRY_OF_ZEROS = "\0".repeat(offsetIndex.ENTRY_BYTES);
+
 /**
  * Path → bytes as text, of the partition folders. Pieces that were cut off and kept for people are left out, and empty files,
- * which may as well not be there.
+ * which may as well not be there; so may an offset index of one entry of zeros, which names the batch that every segment begins with.
  */
 export function partitionBytes(files: Files, data: string): Map<string, string> {
   const bytes = new Map<string, string>();
   for (const { path, name } of filesBelow(files, data)) {
     if (parseSegmentFile(name)?.state === "corrupt" || path === join(data, name)) continue;
     const text = Buffer.from(files.read(path)!).toString("latin1");
-    if (text !== "") bytes.set(path, text);
+    const saysNothing = text === "" || (name.endsWith(".index") && text === ENTRY_OF_ZEROS);
+    if (!saysNothing) bytes.set(path, text);
   }
   return bytes;
 }
