@@ -77,6 +77,8 @@ export interface Life {
 export const GROUP = "g";
 const TOPICS = ["process", "power"] as const;
 const PARTITIONS = 2;
+/** At most as long a member that has left stays away. */
+const REJOIN_MS = 50;
 const MEMBERS = 3;
 const LOOK_MS = 10;
 
@@ -215,6 +217,8 @@ export class Clients {
           return ++count >= last && !this.#isOver;
         },
       });
+      // Three that came back at once would take the partitions from each other before any of them has committed, for ever.
+      await this.#pause(REJOIN_MS);
     }
   }
 
@@ -278,8 +282,8 @@ export class Clients {
     return `${what}-${this.#life.number}-${this.#count++}`;
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, this.#random.below(4)));
+  #pause(mostMs = 4): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.#random.below(mostMs)));
   }
 }
 
