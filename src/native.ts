@@ -142,8 +142,9 @@ function load(binding: NativeBinding | undefined): Native {
   if (typeof binding === "string") return loadFile(unpacked(binding));
   // To find the package takes longer than to load the module: that comes last.
   const around = candidatesAround(placeOfThisFile()).filter((path) => existsSync(path));
-  const found = around.length > 0 ? around : candidates().filter((path) => existsSync(path));
-  if (found.length === 0) throw notFound(candidates());
+  const paths = around.length > 0 ? around : candidates();
+  const found = around.length > 0 ? around : paths.filter((path) => existsSync(path));
+  if (found.length === 0) throw notFound(paths);
   for (const path of found.slice(0, -1)) {
     try {
       return loadFile(path);

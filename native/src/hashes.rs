@@ -1,8 +1,8 @@
 //! Fingerprints of the keys of a batch, as storage/key-fingerprints.ts takes them one by one: xxHash64 with two seeds.
 
+use crate::records::COLUMNS;
 use xxhash_rust::xxh64::xxh64;
 
-const COLUMNS: usize = 6;
 const KEY_AT: usize = 1;
 const KEY_LENGTH: usize = 2;
 const SEEDS: [u64; 2] = [0x7661_7276, 0x6b65_7973];

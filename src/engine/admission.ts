@@ -4,6 +4,7 @@ import {
   ATTRIBUTES,
   BASE_SEQUENCE,
   Batch,
+  hasProducerId,
   PRODUCER_EPOCH,
   PRODUCER_ID,
   placeBatch,
@@ -12,9 +13,6 @@ import {
 import type { SealedBatch } from "../format/batch-builder.ts";
 import { readInt16, readInt32, readInt64 } from "../format/integers.ts";
 import type { Log } from "../storage/log.ts";
-
-/** A producer id of −1 begins with a set bit; other ids are never negative. */
-const NEGATIVE = 0x80;
 
 /** Who has written the batch, if it is part of a transaction. */
 export function transactionalProducerOf({
@@ -28,11 +26,9 @@ export function transactionalProducerOf({
 
 /** Throws where the producer has a transaction open, and sends a batch that is no part of it. */
 export function checkOutsideTransaction(log: Log, { bytes, start }: SealedBatch): void {
-  if (bytes[start + PRODUCER_ID] >= NEGATIVE) return;
-  const { openTransactions } = log;
-  if (openTransactions.length === 0) return;
+  if (!hasProducerId(bytes, start)) return;
   const producerId = readInt64(bytes, start + PRODUCER_ID);
-  if (!openTransactions.some((open) => open.producerId === producerId)) return;
+  if (log.openSince(producerId) === undefined) return;
   const { topic, partition } = log;
   const message = `${topic}-${partition}: producer ${producerId} has a transaction open, and this is no part of it`;
   throw new VarveError("VARVE_TRANSACTION_STATE", message, { topic, partition });
@@ -43,7 +39,7 @@ export function checkOutsideTransaction(log: Log, { bytes, start }: SealedBatch)
  * coordinators write, once each, has no sequence to speak of: Kafka's own give all of it the sequence 0.
  */
 export function offsetOfDuplicate(log: Log, { bytes, start }: SealedBatch, isInternal: boolean): number | undefined {
-  if (isInternal || bytes[start + PRODUCER_ID] >= NEGATIVE) return undefined;
+  if (isInternal || !hasProducerId(bytes, start)) return undefined;
   const producerId = readInt64(bytes, start + PRODUCER_ID);
   const producerEpoch = readInt16(bytes, start + PRODUCER_EPOCH);
   if (log.isNextSequence(producerId, producerEpoch, readInt32(bytes, start + BASE_SEQUENCE))) return undefined;

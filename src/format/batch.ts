@@ -132,10 +132,7 @@ export class Batch {
 
   /** Finds the records, decompressing at most `maxBytes` of them. Throws VARVE_CORRUPT when they are not what the header says. */
   records(maxBytes: number): RecordTable {
-    const isCompressed = this.#isCompressed;
-    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
-    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
-    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
+    const { bytes, start, end } = this.#body(maxBytes);
     const table = tableRecords(bytes, start, end, this.recordCount, this.#native);
     if (typeof table === "string") throw new VarveError("VARVE_CORRUPT", table);
     this.#checkLast(this.recordCount > 0 ? table.rows[(this.recordCount - 1) * COLUMNS + OFFSET_DELTA] : 0);
@@ -144,10 +141,7 @@ export class Batch {
 
   /** The same, without the table unless it will be wanted (`isTabled`). */
   checkedRecords(maxBytes: number, isTabled: boolean): BatchRecords {
-    const isCompressed = this.#isCompressed;
-    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
-    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
-    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
+    const { bytes, start, end } = this.#body(maxBytes);
     const records = BatchRecords.check(bytes, start, end, this.recordCount, isTabled, this.#native);
     if (typeof records === "string") throw new VarveError("VARVE_CORRUPT", records);
     this.#checkLast(records.lastOffsetDelta);
@@ -158,10 +152,7 @@ export class Batch {
   copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
     const delta = offset - this.baseOffset;
     if (!(delta >= 0 && offset <= this.lastOffset)) return undefined;
-    const isCompressed = this.#isCompressed;
-    const bytes = isCompressed ? this.#unpack(maxBytes) : this.bytes;
-    const start = isCompressed ? 0 : this.at + HEADER_BYTES;
-    const end = isCompressed ? bytes.length : this.at + this.sizeInBytes;
+    const { bytes, start, end } = this.#body(maxBytes);
     return copyRecord(bytes, start, end, this.recordCount, delta, offset)?.settle(this);
   }
 
@@ -170,13 +161,14 @@ export class Batch {
     throw new VarveError("VARVE_CORRUPT", `a record lies past the last offset ${this.lastOffset} of its batch`);
   }
 
-  get #isCompressed(): boolean {
-    return (this.attributes & COMPRESSION_MASK) !== 0;
-  }
-
-  #unpack(maxBytes: number): Uint8Array {
-    const { bytes, at, sizeInBytes, compression } = this;
-    return decompress(compression, bytes, at + HEADER_BYTES, at + sizeInBytes, maxBytes, this.#native);
+  /** Where the records lie, which are decompressed where they have to be. */
+  #body(maxBytes: number): { bytes: Uint8Array; start: number; end: number } {
+    const { bytes, at, compression } = this;
+    const start = at + HEADER_BYTES;
+    const end = at + this.sizeInBytes;
+    if (compression === "none") return { bytes, start, end };
+    const unpacked = decompress(compression, bytes, start, end, maxBytes, this.#native);
+    return { bytes: unpacked, start: 0, end: unpacked.length };
   }
 }
 
@@ -190,6 +182,11 @@ export function isTransactional(attributes: number): boolean {
 
 export function isControl(attributes: number): boolean {
   return (attributes & CONTROL) !== 0;
+}
+
+/** Whether the producer of the batch at bytes[at] has an id: −1 begins with a set bit, and ids are never negative. */
+export function hasProducerId(bytes: Uint8Array, at: number): boolean {
+  return bytes[at + PRODUCER_ID] < 0x80;
 }
 
 export function lastSequence(baseSequence: number, delta: number): number {

@@ -1,6 +1,6 @@
 /** Brings the folder of a partition to life: the segments it has, walked and mended as recovery.ts decides. */
 import type { Batch } from "../format/batch.ts";
-import { CHUNK_BYTES, readBatchAt, WalkMemory } from "./chunk.ts";
+import { readBatchAt } from "./chunk.ts";
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { findSegments } from "./found-segments.ts";
@@ -203,7 +203,7 @@ class Loader {
     // It may have no file yet, which a reader would look for in vain.
     if (size === 0) return this.#finishSegment(segment, 0);
     const structure = (await this.#passSynced(segment, size)) ?? structureOfAll;
-    for (const scanned of scanBatches(segment.log, segment.size, size, structure, CHUNK_BYTES, new WalkMemory())) {
+    for (const scanned of walkBatches(segment.log, size, structure, segment.size)) {
       if (isDamage(scanned)) {
         if (this.#meetDamage(segment, scanned, size)) return true;
         continue;

@@ -77,25 +77,29 @@ export class LogReader {
 
   /** The batch that holds `offset`; undefined when none does. Its bytes are valid until the next `find` in any log. */
   find(offset: number): Batch | undefined {
-    const { startOffset, endOffset, segments } = this.#state;
-    if (!(offset >= startOffset && offset < endOffset)) return undefined;
-    const segment = segments.floor(offset);
-    ensureIndexes(this.#state, segment);
-    return lookUp(this.#state, segment, offset) ?? this.read(offset, 1, offset + 1)[0];
+    const segment = this.#segmentOf(offset);
+    return segment && this.#findIn(segment, offset);
   }
 
   /** The record at `offset`, which may be a marker: the last one of the copies. A batch is decompressed to at most `maxBytes`. */
   copyRecord(offset: number, maxBytes: number): RecordCopies | undefined {
-    return this.#findInPlace(offset) ?? this.find(offset)?.copyRecord(offset, maxBytes);
+    const segment = this.#segmentOf(offset);
+    if (segment === undefined) return undefined;
+    const inPlace = lookUpRecord(this.#state, segment, offset);
+    return inPlace ?? this.#findIn(segment, offset)?.copyRecord(offset, maxBytes);
   }
 
-  /** The same, where the file is mapped and nothing is in doubt. */
-  #findInPlace(offset: number): RecordCopies | undefined {
+  #findIn(segment: Segment, offset: number): Batch | undefined {
+    return lookUp(this.#state, segment, offset) ?? this.read(offset, 1, offset + 1)[0];
+  }
+
+  /** The one that `offset` falls to, its indexes at hand; undefined where the log does not reach. */
+  #segmentOf(offset: number): Segment | undefined {
     const { startOffset, endOffset, segments } = this.#state;
     if (!(offset >= startOffset && offset < endOffset)) return undefined;
     const segment = segments.floor(offset);
     ensureIndexes(this.#state, segment);
-    return lookUpRecord(this.#state, segment, offset);
+    return segment;
   }
 
   /** The first record at or behind `startOffset` whose timestamp is at least `timestamp`. */

@@ -5,7 +5,7 @@
  * here, one after the other, and never twice for the same epoch. An append that fails leaves nothing behind.
  */
 import type { VarveError } from "../errors.ts";
-import { Batch, PRODUCER_ID, placeBatch } from "../format/batch.ts";
+import { Batch, hasProducerId, placeBatch } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import type { RecordCopies } from "../format/record-copies.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
@@ -145,8 +145,7 @@ export class Log {
     this.#sync.touch(segment);
     state.endOffset = lastOffset + 1;
     if (this.#reader.tail.isWanted) this.#reader.tail.note(batch, segment.size - size, baseOffset);
-    // A producer id of −1 begins with a set bit; other ids are never negative.
-    if (bytes[start + PRODUCER_ID] < 0x80) this.#noteProducer(segment, bytes, start, baseOffset, lastOffset);
+    if (hasProducerId(bytes, start)) this.#noteProducer(segment, bytes, start, baseOffset, lastOffset);
     return baseOffset;
   }
 

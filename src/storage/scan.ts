@@ -82,9 +82,9 @@ export function* scanBatches(
   }
 }
 
-/** The same for who keeps no batch beyond the next one: recovery, and what else walks a whole segment. */
-export function walkBatches(file: File, end: number, structure: Structure): Generator<Scanned> {
-  return scanBatches(file, 0, end, structure, CHUNK_BYTES, new WalkMemory());
+/** The same for who keeps no batch beyond the next one: recovery, and what else walks a whole segment, or the rest of it. */
+export function walkBatches(file: File, end: number, structure: Structure, position = 0): Generator<Scanned> {
+  return scanBatches(file, position, end, structure, CHUNK_BYTES, new WalkMemory());
 }
 
 /** Why the batch at index `i` of a chunk does not belong where it stands. Where the chunk ends its witness is in the next one. */

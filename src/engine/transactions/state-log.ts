@@ -1,9 +1,9 @@
 /**
  * `__transaction_state`: each change of a transactional id is a record, in Kafka's schema, and the last one counts.
  *
- * The record of a decision has a header of our own, which Kafka does not look at: where the transaction began in each of its
- * partitions, int64 in the order of the value; -1 where it has written nothing. By that the next open knows which open transaction
- * the decision is about: the epoch is the same for all of one producer.
+ * The record of a decision has a header of our own, which Kafka does not look at: between which offsets the transaction lies in each
+ * of its partitions, two int64 in the order of the value, where it began and the end of the log; twice −1 where it has written nothing.
+ * By that the next open knows which open transaction the decision is about: the epoch is the same for all of one producer.
  *
  * The topic is made by the first transactional producer. Whoever appends sees to it that a record has the durability of the
  * topic, or "power" when the transaction reaches into a partition that has it: what was decided may not be less durable than
