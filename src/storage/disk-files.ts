@@ -21,7 +21,6 @@ import {
   renameSync,
   rmSync,
   type Stats,
-  unlinkSync,
 } from "node:fs";
 import type { Native } from "../native.ts";
 import { closeQuietly, Descriptors } from "./descriptors.ts";
@@ -29,6 +28,7 @@ import { DiskFile, FILE_MODE, NO_FOLLOW } from "./disk-file.ts";
 import { defaultNative } from "./engine-choice.ts";
 import type { File, FileInfo, Files, OpenMode } from "./files.ts";
 import { FolderSyncs } from "./folder-syncs.ts";
+import { Removals } from "./removals.ts";
 import { foundError, hasErrno, systemError } from "./system-error.ts";
 
 const FOLDER_MODE = 0o700;
@@ -47,6 +47,7 @@ export class DiskFiles implements Files {
   readonly native: Native | undefined;
   readonly #root: string | undefined;
   readonly #descriptors: Descriptors;
+  readonly #removals = new Removals();
   readonly #folderSyncs = new FolderSyncs((path) => this.#syncFolderInTurn(path));
 
   constructor(options: DiskFilesOptions = {}) {
@@ -130,7 +131,7 @@ export class DiskFiles implements Files {
   remove(path: string): void {
     this.#guard(path);
     try {
-      unlinkSync(path);
+      this.#removals.remove(path);
     } catch (error) {
       if (!hasErrno(error, "ENOENT", "ENOTDIR")) throw systemError("remove", path, error);
     }
@@ -140,6 +141,8 @@ export class DiskFiles implements Files {
     const info = this.stat(path);
     if (!info) return;
     if (info.kind !== "folder") throw foundError("remove the folder", path, "ENOTDIR");
+    for (const name of this.list(path) ?? [])
+      if (this.stat(`${path}/${name}`)?.kind === "file") this.remove(`${path}/${name}`);
     this.#descriptors.borrow("remove the folder", path, () => rmSync(path, { recursive: true, force: true }));
   }
 

@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { open as openInPromise } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -80,6 +81,20 @@ function takeAllDescriptors(path: string): number[] {
   }
 }
 
+/** Keeps all threads that Node has for files busy, so that what is asked of them waits; returns the call that lets them go on. */
+function occupyThreads(folder: string): () => Promise<void> {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+  const pipes = Array.from({ length: threads }, (_, i) => join(folder, `pipe${i}`));
+  execFileSync("mkfifo", pipes);
+  // Which opens for reading once somebody has it open for writing.
+  const readers = pipes.map((pipe) => openInPromise(pipe, "r"));
+  return async () => {
+    const writers = pipes.map((pipe) => openSync(pipe, "r+"));
+    for (const reader of readers) await (await reader).close();
+    for (const writer of writers) closeSync(writer);
+  };
+}
+
 describe("disk files", () => {
   it.runIf(unix)("are private: files 0600, folders 0700", () => {
     const root = freshFolder();
@@ -94,6 +109,39 @@ describe("disk files", () => {
     }
     const modes = ["f", "f/g", "f/g/a", "f/g/b"].map((name) => statSync(`${root}/${name}`).mode & 0o777);
     expect(modes).toEqual([0o700, 0o700, 0o600, 0o600]);
+  });
+
+  it.runIf(linux)("free the blocks of large files off the event loop, of so many at once", async () => {
+    const root = freshFolder();
+    const files = new DiskFiles({ root });
+    files.makeFolder(`${root}/f`);
+    const large = (name: string) => {
+      const file = files.open(`${root}/${name}`, "create");
+      file.truncate(1024 * 1024);
+      file.close();
+      return file.path;
+    };
+    const goOn = occupyThreads(freshFolder());
+    try {
+      put(files, `${root}/small`, "x");
+      files.remove(`${root}/small`);
+      symlinkSync(large("target"), `${root}/link`);
+      files.remove(`${root}/link`);
+      expect(openBelow(root)).toEqual([]);
+      files.remove(`${root}/target`);
+      expect(files.list(root)).toEqual(["f"]);
+      expect(openBelow(root)).toEqual(["target (deleted)"]);
+      large("f/a");
+      files.removeFolder(`${root}/f`);
+      expect(files.list(root)).toEqual([]);
+      expect(openBelow(root)).toHaveLength(2);
+      for (let i = 0; i < 40; i++) files.remove(large(`many${i}`));
+      expect(files.list(root)).toEqual([]);
+      expect(openBelow(root)).toHaveLength(32);
+    } finally {
+      await goOn();
+    }
+    await expect.poll(() => openBelow(root)).toEqual([]);
   });
 
   it.runIf(unix)("follow no link below the root", async () => {
