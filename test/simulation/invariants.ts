@@ -39,7 +39,7 @@ function checkTopic(ledger: Ledger, topic: TopicLedger, found: ObservedTopic, ki
   }
   for (const [index, partition] of found.partitions.entries()) {
     checkPartition(`${topic.id}/${index}`, topic.partition(index), partition, kind);
-    if (topic.isCompact) checkLatest(`${topic.id}/${index}`, ledger, topic.partition(index), partition);
+    if (topic.isCompact) checkLatest(topic, index, ledger, partition);
   }
 }
 
@@ -82,16 +82,21 @@ function checkRecovered(
 }
 
 /** Of each key the latest that was committed is there, or was a tombstone, with nothing left before it. */
-function checkLatest(
-  where: string,
-  ledger: Ledger,
-  sent: PartitionLedger,
-  { start, records }: ObservedPartition,
-): void {
+function checkLatest(topic: TopicLedger, index: number, ledger: Ledger, { start, records }: ObservedPartition): void {
+  const where = `${topic.id}/${index}`;
+  const sent = topic.partition(index);
+  const isCommitted = (at: number) => {
+    const { tx } = sent.at(start + at)!;
+    if (tx === undefined) return true;
+    if (isGone(records[at]))
+      return ledger.transactions.get(tx)!.commits({ topic: topic.id, partition: index, offset: start + at });
+    const marker = records.slice(at).find(({ text }) => endsTransactionOf(records[at].producerId!, text));
+    return marker !== undefined && isCommitText(marker.text);
+  };
   const latest = new Map<string, { offset: number; isGone: boolean }>();
   for (let at = records.length - 1; at >= 0; at--) {
     const record = sent.at(start + at);
-    if (record === undefined || isMarkerText(record.text) || !isCommitted(ledger, sent, start, records, at)) continue;
+    if (record === undefined || isMarkerText(record.text) || !isCommitted(at)) continue;
     const { key, isTombstone } = keyOfText(record.text);
     const later = latest.get(key);
     if (later === undefined) latest.set(key, { offset: start + at, isGone: isGone(records[at]) });
@@ -100,20 +105,6 @@ function checkLatest(
     if (later?.isGone && !isGone(records[at]))
       throw new Error(`${where}: ${record.text} at ${start + at} is there, and its tombstone at ${later.offset} gone`);
   }
-}
-
-function isCommitted(
-  { transactions }: Ledger,
-  sent: PartitionLedger,
-  start: number,
-  records: readonly StoredRecord[],
-  at: number,
-): boolean {
-  const { tx } = sent.at(start + at)!;
-  if (tx === undefined) return true;
-  if (isGone(records[at])) return transactions.get(tx)!.outcome === "commit";
-  const marker = records.slice(at).find(({ text }) => endsTransactionOf(records[at].producerId!, text));
-  return marker !== undefined && isCommitText(marker.text);
 }
 
 function checkTransactions(ledger: Ledger, observed: Observed, kind: CrashKind): void {

@@ -30,6 +30,8 @@ export class TransactionLedger {
   isSynced = false;
   #records: SentRecord[] = [];
   #commits: readonly GroupPlace[] = [];
+  /** Of one that is torn: what an open has found aborted, or gone. */
+  #lost: readonly SentRecord[] = [];
 
   send({ topic, partition, offset, epoch, texts }: Extract<Fact, { type: "sending" }>): void {
     for (const [i, text] of texts.entries()) {
@@ -62,8 +64,17 @@ export class TransactionLedger {
     this.outcome = seen > 0 ? "commit" : "abort";
     this.isSynced = false;
     if (seen === 0) return;
+    this.#lost = this.#records.filter((record) => isSeen(record, ledger, observed) === false);
     this.#records = this.#records.filter((record) => isSeen(record, ledger, observed));
     this.#commits = this.#commits.filter((commit) => isCommitted(commit, ledger, observed));
+  }
+
+  /** Whether its end makes a record count that compaction may have taken since. */
+  commits({ topic, partition, offset }: Place): boolean {
+    const isLost = this.#lost.some(
+      (record) => record.topic === topic && record.partition === partition && record.offset === offset,
+    );
+    return this.outcome === "commit" && !isLost;
   }
 
   /** How much of it can be read, records and offsets, and how much cannot. What was deleted since is neither. */
