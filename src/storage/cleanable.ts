@@ -53,7 +53,12 @@ export async function findCleanable(state: LogState, limits: CompactionLimits, p
 
 async function isYounger(state: LogState, segment: Segment, oldest: number, pacer: Pacer): Promise<boolean> {
   if (segment.isClosed) return true;
-  for (const _ of ensureTimes(state, segment)) if (pacer.isDue) await pacer.rest();
+  for (const _ of ensureTimes(state, segment)) {
+    if (!pacer.isDue) continue;
+    await pacer.rest();
+    // Deleted meanwhile.
+    if (segment.isClosed) return true;
+  }
   return segment.maxTimestamp > oldest;
 }
 

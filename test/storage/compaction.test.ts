@@ -526,6 +526,31 @@ describe("while it runs", () => {
       },
     );
   });
+
+  it.each<[string, (log: Log) => void]>([
+    ["deleted", (log) => void log.deleteRecordsBefore(log.endOffset)],
+    ["cut", (log) => void log.truncateTo(0)],
+  ])("segments can be %s while they are looked at for how old they are", async (_, interrupt) => {
+    const limits = { ...SETTINGS, minCompactionLagMs: 1 };
+    // Long enough for a pause between two reads.
+    const config = { ...COMPACT, segmentBytes: 120_000, indexIntervalBytes: 1_000_000 };
+    for (const look of [(log: Log) => log.compaction.cleanable(limits), (log: Log) => log.compact(limits)]) {
+      const files = new MemoryFiles();
+      const { log: before } = await openLog(files, { config });
+      for (let i = 1; i <= 1500; i++) before.append(batchOf([{ key: "k", value: `${i}`, timestamp: i }]));
+      before.roll();
+      put(before, ["k", "last"]);
+      await before.close();
+      // The next life does not know yet how old they are.
+      const clock = new HastyClock();
+      const { log } = await openLog(files, { clock, config, recoveryPoint: before.endOffset });
+      await clock.advanceAsync(DAY);
+      const looking = look(log);
+      interrupt(log);
+      await looking;
+      await log.close();
+    }
+  });
 });
 
 function isClosed(log: Log): boolean {
