@@ -265,7 +265,10 @@ export class Log {
     return state.endOffset;
   }
 
-  /** Drops everything; the log goes on at `offset`. Where that is before the end, the leader epoch rises: see truncateTo. */
+  /**
+   * Drops everything; the log goes on at `offset`. Where that is before the end, the leader epoch rises: see truncateTo. Else
+   * producers go on as well: their sequences stand, as when records are deleted, while nothing is left of open transactions.
+   */
   truncateFullyAndStartAt(offset: number): void {
     this.#checkWritable();
     const state = this.#state;
@@ -275,6 +278,7 @@ export class Log {
     const old = [...segments.all];
     try {
       for (const at of listSnapshots(files, folder)) removeSnapshot(state, at);
+      if (!isBack) this.#keepProducers(offset);
       // Going on, the new segment is there before the old ones go; going back, its offsets are still theirs.
       if (!isBack && segments.active.baseOffset < offset) addSegment(this.#state, this.#sync, offset);
       for (const segment of isBack ? old.reverse() : old)
@@ -288,6 +292,12 @@ export class Log {
     }
     if (isBack) this.#saveEpoch();
     reloadProducers(state);
+  }
+
+  #keepProducers(offset: number): void {
+    const { producers } = this.#state;
+    for (const producerId of producers.openProducers) producers.forgetTransaction(producerId);
+    writeSnapshot(this.#state, offset);
   }
 
   /** Raises the log start to `offset` and deletes the segments that lie wholly before it. Returns the new start. */

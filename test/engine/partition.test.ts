@@ -5,6 +5,7 @@ import type { Partition } from "../../src/engine/partition.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import { FaultyFiles } from "../../src/testing/faults.ts";
+import { batchOf } from "../storage/partition.ts";
 import { append, errorOf, openEngine, rebootEngine, reopenEngine, valuesOf } from "./engines.ts";
 
 async function opened(topicOptions: TopicOptions = {}, options: EngineOptions = {}) {
@@ -198,6 +199,21 @@ describe("the start of a partition", () => {
     const again = await reopenEngine({ files: memory });
     await again.topic("orders").ready();
     expect(valuesOf(again.topic("orders").partition(0))).toEqual(["c"]);
+    await again.close();
+  });
+});
+
+describe("a batch of a producer", () => {
+  it("is known again after truncate, which takes its records only", async () => {
+    const { memory, engine, partition } = await opened();
+    const batch = () => batchOf(["a", "b"], { producerId: 7, producerEpoch: 0, baseSequence: 0 });
+    expect(partition.append(batch())).toBe(0);
+    await partition.truncate();
+    expect([partition.append(batch()), partition.endOffset]).toEqual([0, 2]);
+    await engine.close();
+    const again = await reopenEngine({ files: memory });
+    await again.topic("orders").ready();
+    expect(again.topic("orders").partition(0).append(batch())).toBe(0);
     await again.close();
   });
 });

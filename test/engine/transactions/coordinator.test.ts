@@ -132,6 +132,19 @@ describe("a transaction", () => {
     await engine.close();
   });
 
+  it("of a partition that is truncated meanwhile is followed by the producer's next one there", async () => {
+    const { engine } = await openWorld();
+    const producer = await TestProducer.init(engine);
+    await producer.send("orders", 0, "a", "b", "c");
+    const orders = engine.topic("orders").partition(0);
+    await orders.truncate();
+    await producer.commit();
+    await producer.send("orders", 0, "d");
+    await producer.commit();
+    expect(committedValues(orders)).toEqual(["d"]);
+    await engine.close();
+  });
+
   it("is shown while it is open", async () => {
     const { engine, clock } = await openWorld();
     const producer = await TestProducer.init(engine, "b");
