@@ -85,7 +85,8 @@ function checkRecovered(
 function checkLatest(topic: TopicLedger, index: number, ledger: Ledger, { start, records }: ObservedPartition): void {
   const where = `${topic.id}/${index}`;
   const sent = topic.partition(index);
-  const isCommitted = (at: number) => {
+  /** Undefined where nobody can tell any more. */
+  const isCommitted = (at: number): boolean | undefined => {
     const { tx } = sent.at(start + at)!;
     if (tx === undefined) return true;
     if (isGone(records[at]))
@@ -96,11 +97,14 @@ function checkLatest(topic: TopicLedger, index: number, ledger: Ledger, { start,
   const latest = new Map<string, { offset: number; isGone: boolean }>();
   for (let at = records.length - 1; at >= 0; at--) {
     const record = sent.at(start + at);
-    if (record === undefined || isMarkerText(record.text) || !isCommitted(at)) continue;
+    if (record === undefined || isMarkerText(record.text)) continue;
+    const isCounted = isCommitted(at);
+    if (isCounted === false) continue;
     const { key, isTombstone } = keyOfText(record.text);
+    const isTaken = isCounted === true && isGone(records[at]);
     const later = latest.get(key);
-    if (later === undefined) latest.set(key, { offset: start + at, isGone: isGone(records[at]) });
-    if (later === undefined && isGone(records[at]) && !isTombstone)
+    if (later === undefined) latest.set(key, { offset: start + at, isGone: isTaken });
+    if (later === undefined && isTaken && !isTombstone)
       throw new Error(`${where}: ${record.text} at ${start + at} is the latest of its key, and gone`);
     if (later?.isGone && !isGone(records[at]))
       throw new Error(`${where}: ${record.text} at ${start + at} is there, and its tombstone at ${later.offset} gone`);

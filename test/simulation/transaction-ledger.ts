@@ -69,12 +69,13 @@ export class TransactionLedger {
     this.#commits = this.#commits.filter((commit) => isCommitted(commit, ledger, observed));
   }
 
-  /** Whether its end makes a record count that compaction may have taken since. */
-  commits({ topic, partition, offset }: Place): boolean {
+  /** Whether a record counts, which compaction may have taken since. Undefined while its end is under way: that may fail. */
+  commits({ topic, partition, offset }: Place): boolean | undefined {
     const isLost = this.#lost.some(
       (record) => record.topic === topic && record.partition === partition && record.offset === offset,
     );
-    return this.outcome === "commit" && !isLost;
+    if (this.outcome !== "commit" || isLost) return false;
+    return this.state === "ended" ? true : undefined;
   }
 
   /** How much of it can be read, records and offsets, and how much cannot. What was deleted since is neither. */
