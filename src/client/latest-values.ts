@@ -57,7 +57,8 @@ export class LatestValues<V = unknown> {
       const record = await this.#read(found.partition, found.offset);
       if (record !== undefined) return record;
       // It has been replaced, and the old one compacted, in between; or deleted, with nothing behind it to say so.
-      if (!this.#isBehind()) return undefined;
+      const isReplaced = this.#isBehind() || this.#find(bytes)?.offset !== found.offset;
+      if (!isReplaced) return undefined;
     }
   }
 
