@@ -3,10 +3,13 @@ import { expect, it } from "vitest";
 import type { Files } from "../../src/storage/files.ts";
 import { Log, type LogOptions } from "../../src/storage/log.ts";
 import { parseSegmentFile } from "../../src/storage/paths.ts";
-import type { TestClock } from "../../src/testing/clock.ts";
+import { TestClock } from "../../src/testing/clock.ts";
 import { isFull } from "../sampling.ts";
 import { type Exploration, explore } from "../simulation/explore.ts";
+import { changesDisk } from "../simulation/journal.ts";
 import { LyingFiles } from "../simulation/lying-files.ts";
+import { Random } from "../simulation/random.ts";
+import { RecordingFiles } from "../simulation/recorder.ts";
 import { COMPACT, DAY, latestIn, leftoversIn, SETTINGS } from "./compacting.ts";
 import { batchOf, markerOf, readAll, SMALL } from "./partition.ts";
 
@@ -17,6 +20,9 @@ interface Fact {
 }
 
 const FOLDER = "/t-0";
+const SEED = 1;
+/** Of as many namings every disk is checked. */
+const NAMINGS = isFull ? 100 : 3;
 const config = { ...SMALL, ...COMPACT, segmentBytes: 700 };
 
 function open(files: Files, clock: TestClock, more: Partial<LogOptions> = {}): Promise<Log> {
@@ -97,19 +103,63 @@ const check: Exploration<Fact>["check"] = async ({ files, clock }, acks, lastClo
 };
 
 it("at any point, by the process or the machine", { timeout: 600_000 }, async () => {
-  const explored = await explore<Fact>({ seed: 1, budget: isFull ? 20_000 : 250, workload, check });
+  const explored = await explore<Fact>({ seed: SEED, budget: isFull ? 20_000 : 250, workload, check });
   expect(explored.points).toBeGreaterThan(100);
 });
 
+/** Of so many disks a sample may pass by those few on which two renames have changed places. */
+it("where a merged segment gets its name, on every disk", { timeout: 600_000 }, async () => {
+  expect(await exploreNamings(workload)).toBeGreaterThan(60);
+});
+
 it("and a folder that is not synced before the sources go is caught", { timeout: 600_000 }, async () => {
-  const forgetful: typeof workload = (world) => {
-    const syncsFolder = (path: string) => !(world.files.list(path) ?? []).some(isSwap);
-    return workload({ ...world, files: new LyingFiles(world.files, { syncsFolder }) });
-  };
-  const exploring = explore<Fact>({ seed: 1, budget: 5000, workload: forgetful, check });
+  const exploring = explore<Fact>({ seed: SEED, budget: 5000, workload: forgetting(isSwapping), check });
   await expect(exploring).rejects.toThrow(/VARVE|expected/);
 });
 
-function isSwap(name: string): boolean {
-  return parseSegmentFile(name)?.state === "swap";
+it("and a folder that is not synced behind the sources' new names is caught", { timeout: 600_000 }, async () => {
+  const forgetful = forgetting((names) => isSwapping(names) && names.some((name) => name.endsWith(".log.deleted")));
+  await expect(exploreNamings(forgetful)).rejects.toThrow(/expected \d+ to be greater than or equal to/);
+});
+
+/** The workload of an engine that forgets to sync a folder in which such names are. */
+function forgetting(isForgotten: (names: string[]) => boolean): typeof workload {
+  return (world) => {
+    const syncsFolder = (path: string) => !isForgotten(world.files.list(path) ?? []);
+    return workload({ ...world, files: new LyingFiles(world.files, { syncsFolder }) });
+  };
+}
+
+function isSwapping(names: string[]): boolean {
+  return names.some((name) => parseSegmentFile(name)?.state === "swap");
+}
+
+/** Returns how many disks were checked. */
+async function exploreNamings(run: typeof workload): Promise<number> {
+  let total = 0;
+  for (const point of (await pointsOfNaming(run)).slice(0, NAMINGS)) {
+    const { checked } = await explore<Fact>({ seed: SEED, budget: 0, workload: run, check, replay: { point } });
+    total += checked;
+  }
+  return total;
+}
+
+/** Where a segment has its name in the place of several, just before the next change: the sync that makes it durable. */
+async function pointsOfNaming(run: typeof workload): Promise<number[]> {
+  const clock = new TestClock();
+  const files = new RecordingFiles({ clock });
+  await run({ files, clock, random: new Random(SEED), ack: (fact) => files.ack(fact) });
+  const points: number[] = [];
+  let sources = 0;
+  let isNamed = false;
+  for (const [index, entry] of files.journal.entries.entries()) {
+    if (isNamed && changesDisk(entry)) points.push(index);
+    if (changesDisk(entry)) isNamed = false;
+    if (entry.type !== "names") continue;
+    if (entry.path.endsWith(".log.deleted")) sources++;
+    if (!entry.path.includes(".log.swap to ")) continue;
+    isNamed = sources > 1;
+    sources = 0;
+  }
+  return points;
 }
