@@ -100,16 +100,20 @@ export class Wire implements Side {
       judge(payload.error);
       if (!payload.restart) left();
     });
+    const unlessExpected = (error: unknown) => {
+      if (!this.isExpected(error)) throw error;
+    };
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
       await run(consumer, handle, left, judge);
       await leaving;
     } catch (error) {
-      if (!this.isExpected(error)) throw error;
+      unlessExpected(error);
     } finally {
       this.#leaving.delete(left);
-      await consumer.disconnect();
+      // What says that it leaves is sent once: a server that is killed then never hears of it.
+      await consumer.disconnect().catch(unlessExpected);
     }
   }
 
