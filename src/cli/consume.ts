@@ -5,12 +5,12 @@
  * more. Without one it only reads, beside whoever owns the directory, and follows what is written there.
  */
 import type { Command } from "commander";
-import type { Consumer, ConsumerRecord, From } from "../index.ts";
+import type { Consumer, ConsumerRecord, From, OnCorrupt, VarveError } from "../index.ts";
 import { withLog } from "./data-log.ts";
 import { ENCODINGS, type Encoding, encodeBytes } from "./encoding.ts";
 import { followTopic } from "./follow.ts";
 import { type CommonOptions, choice, count, examples } from "./options.ts";
-import type { Output, Terminal } from "./terminal.ts";
+import { type Output, say, type Terminal } from "./terminal.ts";
 
 interface ConsumeOptions extends CommonOptions {
   fromBeginning?: boolean;
@@ -19,6 +19,7 @@ interface ConsumeOptions extends CommonOptions {
   group?: string;
   max?: number;
   until?: "end";
+  onCorrupt: OnCorrupt;
   encoding: Encoding;
 }
 
@@ -38,6 +39,9 @@ export function addConsume(program: Command, terminal: Terminal): void {
     .option("--max <count>", "end after so many records", count(1))
     .addOption(choice("--until <end>", "end where the topic ends now", ["end"]))
     .addOption(choice("--encoding <encoding>", "of keys, values and header values with --json", ENCODINGS, "utf8"))
+    .addOption(
+      choice("--on-corrupt <what>", "at a damaged batch: end, or say so and skip it", ["throw", "skip"], "throw"),
+    )
     .addHelpText(
       "after",
       examples(
@@ -109,18 +113,26 @@ class Printer {
 
 type BytesRecord = ConsumerRecord<unknown, string>;
 
+/** Tells of each batch that was skipped. */
+function skipping(terminal: Terminal): (error: VarveError) => void {
+  return (error) => void say(terminal, `varve: skipped: ${error.message}`).catch(() => {});
+}
+
 async function consumeAlone(
-  { out, streams }: Terminal,
+  terminal: Terminal,
   topic: string,
-  { dir, partition, offset, fromBeginning, until }: ConsumeOptions,
+  { dir, partition, offset, fromBeginning, until, onCorrupt }: ConsumeOptions,
   printer: Printer,
 ): Promise<void> {
+  const { out, streams } = terminal;
   const start: From = fromBeginning || until === "end" ? "earliest" : "latest";
   const from: From = offset === undefined ? start : { offsets: { [partition!]: offset } };
   const partitions = partition === undefined ? undefined : [partition];
   const outOfRange = offset === undefined ? "earliest" : "throw";
   const isBounded = until === "end";
-  const records = followTopic({ dir, topic, from, partitions, outOfRange, isBounded, signal: streams.signal });
+  const corrupt = skipping(terminal);
+  const { signal } = streams;
+  const records = followTopic({ dir, topic, from, partitions, outOfRange, onCorrupt, corrupt, isBounded, signal });
   for await (const record of records) {
     // Undefined: everything at hand is out, and the next one may be long in coming.
     if (record === undefined || out.isFull) await out.flush();
@@ -134,11 +146,13 @@ async function consumeInGroup(
   terminal: Terminal,
   topic: string,
   group: string,
-  { dir, until }: ConsumeOptions,
+  { dir, until, onCorrupt }: ConsumeOptions,
   printer: Printer,
 ): Promise<void> {
   await withLog(dir, {}, async (log) => {
-    const consumer = log.consumer({ topics: [log.topic(topic)], group, until, from: "earliest", autoCommit: false });
+    const topics = [log.topic(topic)];
+    const consumer = log.consumer({ topics, group, until, onCorrupt, from: "earliest", autoCommit: false });
+    consumer.on("corrupt", skipping(terminal));
     await new GroupReader(terminal, consumer, printer).run();
     await consumer.close();
   });

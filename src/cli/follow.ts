@@ -5,10 +5,11 @@
  * have grown, and reading goes on where it was.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { type ConsumerRecord, type From, type OutOfRange, open, type Topic, VarveError } from "../index.ts";
+import { type ConsumerRecord, type From, type OnCorrupt, type OutOfRange, type Topic, VarveError } from "../index.ts";
 import { DiskFiles } from "../storage/disk-files.ts";
 import type { Files } from "../storage/files.ts";
 import { absolutePath, join, parsePartitionFolder } from "../storage/paths.ts";
+import { openLog } from "./data-log.ts";
 
 export interface FollowOptions {
   dir: string;
@@ -16,6 +17,9 @@ export interface FollowOptions {
   from: From;
   partitions: readonly number[] | undefined;
   outOfRange: OutOfRange;
+  onCorrupt: OnCorrupt;
+  /** Told of damage that is stepped over. */
+  corrupt: (error: VarveError) => void;
   /** Ends where the topic ends now. */
   isBounded: boolean;
   signal: AbortSignal;
@@ -25,16 +29,17 @@ const LOOK_MS = 200;
 
 /** Records; undefined each time there are no more at hand. Ends when the signal is aborted. */
 export async function* followTopic(options: FollowOptions): AsyncGenerator<ConsumerRecord | undefined, void> {
-  const { dir, topic, partitions, isBounded, signal } = options;
+  const { dir, topic, partitions, onCorrupt, isBounded, signal } = options;
   const files = new DiskFiles();
   let { from, outOfRange } = options;
   for (;;) {
     const seen = sizesOf(files, absolutePath(dir), topic);
-    const log = await open(dir, { readOnly: true });
+    const log = await openLog(dir, { readOnly: true });
     try {
       const topics = [log.topic(topic)];
       if (outOfRange === "throw") await checkOffsets(topics[0], from);
-      const consumer = log.consumer({ topics, from, until: "end", partitions, outOfRange, signal });
+      const consumer = log.consumer({ topics, from, until: "end", partitions, outOfRange, onCorrupt, signal });
+      consumer.on("corrupt", options.corrupt);
       yield* consumer;
       from = { offsets: Object.fromEntries(consumer.position().map((at) => [at.partition, at.offset])) };
     } finally {

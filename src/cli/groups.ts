@@ -1,11 +1,11 @@
 /** `varve groups`: who reads what in which group, and how far; sets the offsets of a group, or deletes it. */
 import { type Command, InvalidArgumentError } from "commander";
-import type { GroupDescription, OffsetReset, ResetTarget } from "../index.ts";
+import type { ConsumerGroup, GroupDescription, OffsetReset, ResetTarget } from "../index.ts";
 import { withLog } from "./data-log.ts";
 import { plural } from "./numbers.ts";
 import { type CommonOptions, collect, count, examples } from "./options.ts";
 import { formatTable } from "./table.ts";
-import { say, type Terminal } from "./terminal.ts";
+import { Failure, say, type Terminal } from "./terminal.ts";
 
 interface ResetFlags extends CommonOptions {
   topic?: string[];
@@ -57,7 +57,7 @@ function addDescribe(groups: Command, terminal: Terminal): void {
     .argument("<group>")
     .action(async (name: string, _, command: Command) => {
       const { dir, json } = command.optsWithGlobals<CommonOptions>();
-      const description = await withLog(dir, { readOnly: true }, (log) => log.group(name).describe());
+      const description = await withLog(dir, { readOnly: true }, (log) => describe(log.group(name)));
       if (json) terminal.out.json({ ...description });
       else showDescription(terminal, description);
     });
@@ -89,11 +89,14 @@ function addReset(groups: Command, terminal: Terminal): void {
       const flags = command.optsWithGlobals<ResetFlags>();
       const { dir, json, topic: topics, dryRun = false } = flags;
       const to = targetOf(flags, command);
-      const resets = await withLog(dir, { readOnly: dryRun }, (log) => {
-        return log.group(name).resetOffsets({ to, topics, dryRun });
+      const resets = await withLog(dir, { readOnly: dryRun }, async (log) => {
+        const group = log.group(name);
+        if (topics === undefined && (await describe(group)).offsets.length === 0)
+          throw new Failure(`${name} has committed nothing: --topic says for what to set it`);
+        return group.resetOffsets({ to, topics, dryRun });
       });
       if (json) for (const reset of resets) terminal.out.json({ ...reset, from: reset.from ?? null });
-      else await showResets(terminal, name, resets, dryRun);
+      else await showResets(terminal, resets, dryRun);
     });
 }
 
@@ -105,9 +108,21 @@ function addDelete(groups: Command, terminal: Terminal): void {
     .argument("<group>")
     .action(async (name: string, _, command: Command) => {
       const { dir } = command.optsWithGlobals<CommonOptions>();
-      await withLog(dir, {}, (log) => log.group(name).delete());
+      await withLog(dir, {}, async (log) => {
+        const group = log.group(name);
+        await describe(group);
+        await group.delete();
+      });
       await say(terminal, `deleted ${name}`);
     });
+}
+
+/** For Kafka a group that nobody has heard of is "Dead"; on the command line it is a name with a mistake in it. */
+async function describe(group: ConsumerGroup): Promise<GroupDescription> {
+  const description = await group.describe();
+  if (description.state === "Dead" && description.offsets.length === 0)
+    throw new Failure(`there is no group ${JSON.stringify(group.name)}: varve groups list shows all`);
+  return description;
 }
 
 /** Exactly one of the flags. */
@@ -145,14 +160,8 @@ function showDescription({ out }: Terminal, { name, state, assignor, members, of
   for (const line of formatTable(head, rows)) out.line(line);
 }
 
-async function showResets(
-  terminal: Terminal,
-  name: string,
-  resets: readonly OffsetReset[],
-  dryRun: boolean,
-): Promise<void> {
+async function showResets(terminal: Terminal, resets: readonly OffsetReset[], dryRun: boolean): Promise<void> {
   const rows = resets.map(({ topic, partition, from, to }) => [topic, partition, from, to]);
   for (const line of formatTable(["topic", "partition", "from", "to"], rows)) terminal.out.line(line);
-  if (resets.length === 0) await say(terminal, `${name} has committed nothing: --topic says for what to set it`);
-  else if (dryRun) await say(terminal, "nothing was changed");
+  if (dryRun) await say(terminal, "nothing was changed");
 }

@@ -54,9 +54,12 @@ async function buildProgram(terminal: Terminal, argv: readonly string[]): Promis
     .option("--json", "print one JSON object per line", false)
     .helpOption("-h, --help", "show how a command is used")
     .exitOverride()
-    .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      writeErr: (text) => terminal.err.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "varve: ")),
+    })
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError("(--help shows how)")
     .addHelpText(
       "after",
       examples(
@@ -69,7 +72,14 @@ async function buildProgram(terminal: Terminal, argv: readonly string[]): Promis
       ),
     );
   for (const name of meant(argv)) (await COMMANDS[name]())(program, terminal);
+  pointToHelp(program, "varve");
   return program;
+}
+
+/** After a mistake: the help of the very command in which it was made. */
+function pointToHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help shows how)`);
+  for (const one of command.commands) pointToHelp(one, `${path} ${one.name()}`);
 }
 
 /** Whose name is among the words; some of those may be values of options. All of them where there is none: it is help, or a mistake. */

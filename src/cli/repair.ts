@@ -83,7 +83,7 @@ class Repair {
     }
     if (isForeign || steps.some(({ action }) => action === "catalogue")) await this.#rebuildCatalogue();
     await mendPartitions(this.#root, steps);
-    return this.#conclude(steps.length);
+    return this.#conclude(steps);
   }
 
   /** Also what verify would not mind: a directory that has an owner, or is not ours to write to. */
@@ -120,7 +120,7 @@ class Repair {
     for (const note of notes) await say(this.#terminal, `note: ${note}`);
   }
 
-  async #conclude(repaired: number): Promise<boolean> {
+  async #conclude(steps: readonly Step[]): Promise<boolean> {
     const problems = await this.#findProblems();
     for (const problem of problems) {
       const shown = { ...problem, file: `${this.#shown}/${problem.file}` };
@@ -128,9 +128,15 @@ class Repair {
       else this.#terminal.out.line(formatProblem(shown));
     }
     await this.#terminal.out.flush();
+    const repaired = steps.filter(({ file }) => problems.every((problem) => problem.file !== file)).length;
     const rest =
       problems.length === 0 ? "everything is sound now" : `${plural(problems.length, "problem")} cannot be mended`;
     await say(this.#terminal, `${plural(repaired, "file")} repaired: ${rest}`);
+    if (problems.some(({ file }) => file.endsWith(".log")))
+      await say(
+        this.#terminal,
+        'a damaged batch stays as it is: varve consume --on-corrupt skip (onCorrupt: "skip") goes on behind it',
+      );
     return problems.length === 0;
   }
 

@@ -106,7 +106,7 @@ export class Output {
     const { code } = error as NodeJS.ErrnoException;
     const hasLeft = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ECONNRESET";
     this.#isClosed = true;
-    if (!hasLeft) this.#error ??= error;
+    if (!hasLeft) this.#error ??= new Failure(`what there is to print cannot be written: ${error.message}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** `varve topics`: makes, shows, changes and deletes topics. Options of topics go by Kafka's dotted names. */
 import type { Command } from "commander";
-import { configFromDotted, configToDotted, optionOfDotted } from "../engine/config.ts";
+import { configFromDotted, configToDotted, optionNamed } from "../engine/config.ts";
 import type { ConfigChanges, TopicDescription } from "../index.ts";
 import { withLog } from "./data-log.ts";
 import { formatBytes, plural } from "./numbers.ts";
@@ -109,7 +109,7 @@ function addAlter(topics: Command, terminal: Terminal): void {
       const { dir, partitions, config = [], unset = [] } = command.optsWithGlobals<TopicOptions>();
       if (partitions === undefined && config.length === 0 && unset.length === 0)
         command.error("error: nothing to change: --partitions, --config or --unset was expected");
-      const changes: ConfigChanges = { ...unsetting(unset), ...configFromDotted(config, name) };
+      const changes: ConfigChanges = { ...unsetting(unset, name), ...configFromDotted(config, name) };
       await withLog(dir, {}, async (log) => {
         const topic = log.topic(name);
         if (Object.keys(changes).length > 0) await topic.alterConfig(changes);
@@ -132,9 +132,8 @@ function addDelete(topics: Command, terminal: Terminal): void {
     });
 }
 
-/** An unknown name goes on as it is: the topic refuses it. */
-function unsetting(names: readonly string[]): ConfigChanges {
-  return Object.fromEntries(names.map((name) => [optionOfDotted(name) ?? name, null]));
+function unsetting(names: readonly string[], topic: string): ConfigChanges {
+  return Object.fromEntries(names.map((name) => [optionNamed(name, topic), null]));
 }
 
 interface Summary {

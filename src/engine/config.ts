@@ -125,18 +125,19 @@ export function optionOfDotted(dotted: string): keyof TopicConfig | undefined {
   return NAMES.find((name) => TOPIC_OPTIONS[name].dotted === dotted);
 }
 
-/** From dotted names and text, as the command and the wire have them. Camel-case names pass too. */
+/** As `optionOfDotted`; camel-case names pass too, and one that is unknown throws. */
+export function optionNamed(given: string, topic: string): keyof TopicConfig {
+  const name = optionOfDotted(given) ?? NAMES.find((name) => name === given);
+  if (name !== undefined) return name;
+  const known = NAMES.map((name) => TOPIC_OPTIONS[name].dotted);
+  throw unknownOption(given, known, `the topic ${topic}`);
+}
+
+/** From dotted names and text, as the command and the wire have them. */
 export function configFromDotted(entries: Iterable<readonly [string, string]>, topic: string): Partial<TopicConfig> {
   const config: Record<string, unknown> = {};
   for (const [given, value] of entries) {
-    const name = optionOfDotted(given) ?? NAMES.find((name) => name === given);
-    if (name === undefined) {
-      throw unknownOption(
-        given,
-        NAMES.map((name) => TOPIC_OPTIONS[name].dotted),
-        `the topic ${topic}`,
-      );
-    }
+    const name = optionNamed(given, topic);
     const parsed = fromText(name, value.trim());
     checkOption(given, parsed, TOPIC_OPTIONS[name], `the topic ${topic}`);
     config[name] = parsed;

@@ -37,7 +37,7 @@ export function kindOf(files: Files, path: string): DirectoryKind {
   if (parsePartitionFolder(nameOf(path)) && names.some((name) => parseSegmentFile(name)?.kind === "log")) {
     return "partition";
   }
-  const isKafkas = names.some((name) => isLivePartition(files, path, name)) || names.includes(META_PROPERTIES);
+  const isKafkas = names.includes(META_PROPERTIES) || names.some((name) => isFilledPartition(files, path, name));
   return isKafkas ? "kafka" : "foreign";
 }
 
@@ -75,6 +75,13 @@ function isHarmless(name: string): boolean {
 
 function isLivePartition(files: Files, path: string, name: string): boolean {
   return parsePartitionFolder(name)?.state === "live" && files.stat(join(path, name))?.kind === "folder";
+}
+
+/** Its name alone says little: gtk-3 is no partition. */
+function isFilledPartition(files: Files, path: string, name: string): boolean {
+  if (!isLivePartition(files, path, name)) return false;
+  const content = files.list(join(path, name)) ?? [];
+  return content.some((file) => file === PARTITION_METADATA || parseSegmentFile(file)?.kind === "log");
 }
 
 function isOurs(files: Files, path: string): boolean {

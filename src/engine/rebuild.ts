@@ -4,7 +4,7 @@
  * What can still be read of the catalogue or its predecessor is used. The rest is seen from the folders: names, numbers of
  * partitions, the topic ids in partition.metadata, producer ids in the snapshots. What cannot be seen (configuration, log
  * starts) is what a new topic has, and nothing of it deletes: retention is off until somebody sets it again. Folders are
- * never changed, and a damaged topics.json is kept aside.
+ * never changed, and a damaged topics.json (or its predecessor) is kept aside.
  */
 import { VarveError } from "../errors.ts";
 import { parseMetaProperties } from "../format/checkpoints.ts";
@@ -104,6 +104,8 @@ async function rebuild(around: Surroundings): Promise<Rebuilt> {
     keptAside = corruptPiece(join(path, CATALOGUE), clock.now());
     files.rename(join(path, CATALOGUE), keptAside);
   }
+  if (!isGood(previous) && files.stat(join(path, PREVIOUS_CATALOGUE)) !== undefined)
+    files.rename(join(path, PREVIOUS_CATALOGUE), corruptPiece(join(path, PREVIOUS_CATALOGUE), clock.now()));
   await new Catalogue(files, path, base).write(() => content);
   await ensureMetaProperties(files, path, content);
   const listed = new Set(known?.topics.map(({ name }) => name));

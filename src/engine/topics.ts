@@ -24,7 +24,7 @@ import {
 } from "./config.ts";
 import { discoverTopics, livePartitionFolders, topicIdIn } from "./directory.ts";
 import { newUuid } from "./meta-properties.ts";
-import { checkOption } from "./options.ts";
+import { checkOption, nearest } from "./options.ts";
 import { Partition, type PartitionHost } from "./partition.ts";
 import { isInternalName, Topic, type TopicHost } from "./topic.ts";
 import { checkNewName } from "./topic-names.ts";
@@ -96,7 +96,9 @@ export class Topics implements TopicHost {
   get(name: string): Topic {
     const topic = this.#topics.get(name);
     if (topic) return topic;
-    const message = `there is no topic ${JSON.stringify(name)}`;
+    const meant = typeof name === "string" ? nearest(name, [...this.#topics.keys()]) : undefined;
+    const advice = meant === undefined ? "" : `; did you mean ${meant}?`;
+    const message = `there is no topic ${JSON.stringify(name)}${advice}`;
     throw new VarveError("VARVE_UNKNOWN_TOPIC", message, typeof name === "string" ? { topic: name } : undefined);
   }
 

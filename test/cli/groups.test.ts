@@ -33,7 +33,12 @@ describe("varve groups", () => {
     const { stdout } = await groups("describe", "billing");
     expect(stdout).toContain("billing  Empty  0 members");
     expect(stdout).toMatch(/orders +0 +5 +5 +0 +-\norders +1 +5 +5 +0 +-\n/);
-    expect((await groups("describe", "nobody", "--json")).objects()[0]).toMatchObject({ state: "Dead", offsets: [] });
+  });
+
+  it.each([["describe"], ["delete"]])("does not %s one that nobody has heard of", async (command) => {
+    const { code, stdout, stderr } = await groups(command, "bulling", "--json");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toBe('varve: there is no group "bulling": varve groups list shows all\n');
   });
 
   it("shows the members of a running owner", async () => {
@@ -74,6 +79,16 @@ describe("varve groups", () => {
       expect(stderr).toContain("one of --to-earliest");
     }
     expect((await groups("reset", "billing", "--shift-by", "x")).code).toBe(2);
+  });
+
+  it("resets a new group in the topics given, and says that it wants them", async () => {
+    const { code, stderr } = await groups("reset", "audit", "--to-latest");
+    expect([code, stderr]).toEqual([1, expect.stringContaining('there is no group "audit"')]);
+    const reset = await groups("reset", "audit", "--to-latest", "--topic", "orders", "--json");
+    expect(reset.objects().map(({ from, to }) => [from, to])).toEqual([
+      [null, 5],
+      [null, 5],
+    ]);
   });
 
   it("deletes one", async () => {

@@ -29,6 +29,12 @@ it("--version is one line", async () => {
 });
 
 describe("misuse has the exit code 2, and nothing on stdout", () => {
+  it("says what the mistake was, and whose help to ask for", async () => {
+    expect((await varve(["topics", "create"])).stderr).toBe(
+      "varve: missing required argument 'topic'\n(varve topics create --help shows how)\n",
+    );
+  });
+
   it.each([
     [[], "Usage: varve"],
     [["topics"], "Usage: varve topics"],

@@ -135,8 +135,18 @@ it("rot stays, is named, and ends with 1", async () => {
   const { code, objects, stderr } = await folder.run("repair", "--json", folder.dir);
   expect(code).toBe(1);
   expect(objects().at(-1)).toMatchObject({ file: path, code: "VARVE_CORRUPT" });
-  expect(stderr).toContain("cannot be mended");
+  expect(stderr).toContain("0 files repaired: 1 problem cannot be mended\n");
+  expect(stderr).toContain("varve consume --on-corrupt skip");
   expect(readFileSync(path)).toEqual(bytes);
+  const read = await folder.run("consume", "t", "--until", "end");
+  expect([read.code, read.stderr]).toEqual([1, expect.stringContaining("VARVE_CORRUPT")]);
+  for (const group of [[], ["--group", "skippers"]]) {
+    const rest = await folder.run("consume", "t", "--until", "end", "--on-corrupt", "skip", ...group);
+    expect([rest.code, rest.stderr]).toEqual([0, expect.stringMatching(/^varve: skipped: .*damaged.*\n$/)]);
+    const kept = rest.stdout.split("\n").slice(0, -1);
+    expect(kept).toEqual(expected().filter((value) => kept.includes(value)));
+    expect(kept).toHaveLength(RECORDS - 1);
+  }
 });
 
 describe("--dry-run", () => {

@@ -72,7 +72,7 @@ it("closes quietly when the reader leaves, and fails with any other error", asyn
     await settled(flushed.catch(() => {}));
     waiting[0](Object.assign(new Error(code), { code }));
     if (isQuiet) await flushed;
-    else await expect(flushed).rejects.toThrow(code);
+    else await expect(flushed).rejects.toThrow(`what there is to print cannot be written: ${code}`);
     expect(out.isClosed).toBe(true);
     out.line("b");
     await out.flush().catch(() => {});

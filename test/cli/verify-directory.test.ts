@@ -264,11 +264,15 @@ describe("what is no directory of logs", () => {
     ["/nowhere", "VARVE_NOT_FOUND"],
     ["/empty", "VARVE_FOREIGN"],
     ["/other", "VARVE_FOREIGN"],
+    ["/etc", "VARVE_FOREIGN"],
   ])("is refused: %s", async (folder, code) => {
     const files = new MemoryFiles();
     files.makeFolder("/empty");
     files.makeFolder("/other");
     write(files, "/other/notes.txt", "hello");
+    files.makeFolder("/etc");
+    files.makeFolder("/etc/gtk-3");
+    write(files, "/etc/gtk-3/settings.ini", "a folder that is named as a partition is");
     await expect(verifyIn(files, folder)).rejects.toMatchObject({ code });
   });
 

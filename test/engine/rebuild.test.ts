@@ -54,6 +54,7 @@ describe("rebuildCatalogue", () => {
     expect(rebuilt.notes).toContain("the topic orders has its default options; set again what it had");
     expect(rebuilt.keptAside === undefined).toBe(how === "removed");
     if (rebuilt.keptAside) expect(files.stat(rebuilt.keptAside)?.kind).toBe("file");
+    expect(files.list(FOLDER)).not.toContain("topics.json.previous");
     expect(files.list(FOLDER)).not.toContain(".lock");
     await (await check(files, id)).close();
   });
