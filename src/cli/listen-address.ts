@@ -8,8 +8,9 @@ const UNIX = "unix:";
 const MAX_PORT = 65_535;
 
 export function parseListenAddress(text: string): ListenAddress {
-  if (text.startsWith(UNIX) && text.length > UNIX.length) return { path: text.slice(UNIX.length) };
-  return parseHostAndPort(text);
+  if (!text.startsWith(UNIX)) return parseHostAndPort(text);
+  if (text.length > UNIX.length) return { path: text.slice(UNIX.length) };
+  throw new InvalidArgumentError("unix:path was expected, such as unix:/tmp/varve.sock.");
 }
 
 export function parseHostAndPort(text: string): { host: string; port: number } {

@@ -111,12 +111,11 @@ class Serving {
   async #announce(listener: Listener, log: VarveLog): Promise<void> {
     const { out, streams } = this.#terminal;
     const { path, address } = listener;
-    const where = path === undefined ? address : `unix:${path}`;
     const topics = log.topics().map(({ name }) => name);
     if (this.#options.json) {
       const { host, port } = listener;
       out.json({
-        address: where,
+        address,
         ...(path === undefined ? { host, port } : { path }),
         dir: log.path,
         pid: process.pid,
@@ -126,7 +125,7 @@ class Serving {
     }
     const holds = log.path === MEMORY ? "memory" : `${this.#options.dir} (${plural(topics.length, "topic")})`;
     const took = formatMs(performance.now() - this.#startedAt);
-    await say(this.#terminal, `varve ${streams.version} serves ${holds} on ${where}, ready after ${took}`);
+    await say(this.#terminal, `varve ${streams.version} serves ${holds} on ${address}, ready after ${took}`);
     if (path === undefined) await say(this.#terminal, commandsFor(address, topics[0] ?? "orders"));
     await say(this.#terminal, "Ctrl-C ends it.");
   }

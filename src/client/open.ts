@@ -53,7 +53,7 @@ export interface OpenOptions {
   surroundings?: Surroundings;
 }
 
-const { files, clock, chance, identity, address, checkpointMs, retentionCheckMs, ...SHARED } = ENGINE_OPTIONS;
+const { files, clock, chance, identity, checkpointMs, retentionCheckMs, ...SHARED } = ENGINE_OPTIONS;
 
 const OPEN: OptionTable<OpenOptions> = {
   ...SHARED,

@@ -4,7 +4,7 @@ import { ENGINES, type EngineChoice } from "../storage/engine-choice.ts";
 import type { Files } from "../storage/files.ts";
 import type { Durability } from "./config.ts";
 import { type Identity, systemIdentity } from "./identity.ts";
-import { boolean, checkOptions, having, integer, matching, type OptionTable, oneOf, text } from "./options.ts";
+import { boolean, checkOptions, having, integer, matching, type OptionTable, oneOf } from "./options.ts";
 
 /** Where talk goes. `console` is one. Nothing is printed without it. */
 export interface Logger {
@@ -44,8 +44,6 @@ export interface EngineOptions {
   transactionalIdExpirationMs?: number;
   /** How long a producer that is silent is remembered by the partitions it wrote to. */
   producerIdExpirationMs?: number;
-  /** The address that others find in the lock. */
-  address?: string;
   /** "auto" when neither this nor VARVE_ENGINE says otherwise. */
   engine?: EngineChoice;
   /** The native module, or the path of its file. It is looked for when not given. */
@@ -56,7 +54,7 @@ export interface EngineOptions {
   identity?: Identity;
 }
 
-type Optional = "maxBytes" | "address" | "engine" | "nativeBinding" | "files";
+type Optional = "maxBytes" | "engine" | "nativeBinding" | "files";
 
 export type ResolvedEngineOptions = Required<Omit<EngineOptions, Optional>> & Pick<EngineOptions, Optional>;
 
@@ -94,7 +92,6 @@ export const ENGINE_OPTIONS: OptionTable<EngineOptions> = {
   transactionMaxTimeoutMs: integer(1, MAX_MS),
   transactionalIdExpirationMs: integer(1, Number.MAX_SAFE_INTEGER),
   producerIdExpirationMs: integer(1, Number.MAX_SAFE_INTEGER),
-  address: text(),
   engine: oneOf(...ENGINES),
   nativeBinding: matching<string | object>(
     "the native module, or the path of its file",

@@ -234,6 +234,15 @@ export class Engine {
     }
   }
 
+  /** Names in the lock where clients reach the directory, for whoever finds it locked; undefined: nowhere any more. */
+  async announce(address: string | undefined): Promise<void> {
+    try {
+      if (!this.#dir.isClosed) await this.#dir.lock?.announce(address);
+    } catch (error) {
+      this.#dir.warn(`the lock does not say where the listener is: ${(error as Error).message}`);
+    }
+  }
+
   /** Calls `fn` when the engine closes, before anything else of it does, and waits. Returns the call that takes it back. */
   beforeClose(fn: (timeoutMs: number) => Promise<void>): () => void {
     this.#closers.add(fn);

@@ -43,7 +43,6 @@ export interface LockOptions {
   identity: Identity;
   chance: Chance;
   takeover: boolean;
-  address?: string;
 }
 
 /** Each try that ends without an answer has met another opener in the act. */
@@ -84,6 +83,11 @@ export class Lock {
     await this.#replace({ ...this.owner, isRecovered: true });
   }
 
+  /** Where clients reach the owner; undefined: nowhere. */
+  async announce(address: string | undefined): Promise<void> {
+    await this.#replace({ ...this.owner, address: address ?? null });
+  }
+
   /** The directory was closed in order: the lock goes. */
   release(): void {
     if (this.#isMine()) this.#files.remove(join(this.#folder, LOCK));
@@ -118,14 +122,14 @@ class Opener {
   readonly #lock: string;
 
   constructor(options: LockOptions) {
-    const { folder, identity, chance, address } = options;
+    const { folder, identity, chance } = options;
     this.#options = options;
     this.#me = {
       pid: identity.pid,
       processStart: identity.processStart(identity.pid) ?? null,
       bootId: identity.bootId,
       hostName: identity.hostName,
-      address: address ?? null,
+      address: null,
       isRecovered: false,
       token: Buffer.from(chance(TOKEN_BYTES)).toString("hex"),
     };

@@ -31,10 +31,10 @@ export async function openDirectory(dir: DataDirectory): Promise<void> {
 
 async function openWritable(dir: DataDirectory): Promise<void> {
   const { files, path, options } = dir;
-  const { identity, chance, takeover, address, create } = options;
+  const { identity, chance, takeover, create } = options;
   checkOurs(kindOf(files, path), path, create);
   await makeFolders(files, path);
-  const lock = await Lock.acquire({ files, folder: path, identity, chance, takeover, address });
+  const lock = await Lock.acquire({ files, folder: path, identity, chance, takeover });
   dir.lock = lock;
   const progress: Progress = { isMarkerGone: false };
   try {

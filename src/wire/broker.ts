@@ -8,6 +8,12 @@ import type { ResolvedListenOptions } from "./listen-options.ts";
 /** meta.properties says the same. */
 export const NODE_ID = 1;
 
+/**
+ * Of a unix socket, which Kafka's protocol has no name for. A client that dials by itself ignores it; any other one fails at once,
+ * and reaches nobody else.
+ */
+const NO_PORT = 0;
+
 /** There is one copy of everything. */
 export const REPLICATION_FACTOR = 1;
 
@@ -28,7 +34,7 @@ export class Broker {
     this.engine = engine;
     this.options = options;
     this.host = options.advertisedHost ?? options.host;
-    this.port = options.advertisedPort ?? options.port;
+    this.port = options.advertisedPort ?? (options.path === undefined ? options.port : NO_PORT);
     this.#unlisten = engine.onTopics(() => {
       this.#topicsById = undefined;
     });

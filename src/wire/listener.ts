@@ -15,7 +15,7 @@ import { Connection, type ConnectionHost } from "./connection.ts";
 import { dispatch, type Reply } from "./dispatch.ts";
 import { type Caller, type Later, Unanswerable } from "./handler.ts";
 import { type ListenOptions, type ResolvedListenOptions, resolveListenOptions } from "./listen-options.ts";
-import { removeStaleSocket } from "./stale-socket.ts";
+import { hasFolder, removeStaleSocket } from "./stale-socket.ts";
 
 export type { ListenOptions } from "./listen-options.ts";
 
@@ -44,7 +44,6 @@ export class Listener implements ConnectionHost {
     this.#options = options;
     this.#broker = new Broker(engine, options);
     this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
-    this.#server.on("error", (error) => engine.options.logger.warn?.(`the listener: ${error.message}`));
   }
 
   get host(): string {
@@ -58,8 +57,9 @@ export class Listener implements ConnectionHost {
   get path(): string | undefined {
     return this.#options.path;
   }
-  /** What clients are given as their bootstrap server. */
+  /** What clients are given as their bootstrap server; `unix:` and the path of a unix socket. */
   get address(): string {
+    if (this.path !== undefined) return `unix:${this.path}`;
     const { host, port } = this.#broker;
     return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   }
@@ -79,8 +79,11 @@ export class Listener implements ConnectionHost {
         throw this.#cannotListen(second);
       });
     }
+    const { logger } = this.#broker.engine.options;
+    this.#server.on("error", (error) => logger.warn?.(`the listener: ${error.message}`));
     if (path === undefined) this.#broker.port = advertisedPort ?? this.port;
     this.#detach = this.#broker.engine.beforeClose((timeoutMs) => this.#close(Math.min(timeoutMs, CLOSE_TIMEOUT_MS)));
+    await this.#broker.engine.announce(this.address);
   }
 
   #listen(): Promise<void> {
@@ -95,9 +98,10 @@ export class Listener implements ConnectionHost {
   }
 
   /** Takes no more connections, answers what is in hand, and closes. Ends within `timeoutMs`. */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
     const { timeoutMs = CLOSE_TIMEOUT_MS } = checkOptions<{ timeoutMs: number }>(options, CLOSE, "close");
-    return this.#close(timeoutMs);
+    await this.#close(timeoutMs);
+    await this.#broker.engine.announce(undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -135,7 +139,10 @@ export class Listener implements ConnectionHost {
     const where = path ?? `${host}:${port}`;
     const option = path === undefined ? "port" : "path";
     const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-    const reason = isTaken ? "somebody else does; choose another port (0 takes a free one)" : error.message;
+    const another = path === undefined ? "port (0 takes a free one)" : "path";
+    const isPlace = path === undefined || hasFolder(path);
+    const other = isPlace ? error.message : "there is no such folder";
+    const reason = isTaken ? `somebody else does; choose another ${another}` : other;
     return new VarveError("VARVE_INVALID_OPTION", `listen: cannot listen on ${where}: ${reason}`, {
       option,
       cause: error,

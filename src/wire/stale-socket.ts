@@ -2,8 +2,14 @@
  * A unix socket's file outlives a process that was killed, and nobody can listen there again before it is gone. It is taken
  * away only when it is a socket and whoever had it no longer answers.
  */
-import { lstatSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
+import { dirname } from "node:path";
+
+/** Whether the folder is there in which the socket is to be: the system says EACCES where it is not. */
+export function hasFolder(path: string): boolean {
+  return existsSync(dirname(path));
+}
 
 /** Whether there was one, which is gone now. */
 export async function removeStaleSocket(path: string): Promise<boolean> {

@@ -106,6 +106,16 @@ describe("varve serve", () => {
     expect((await serve("--listen", `unix:${path}`)).started).toMatchObject({ address: `unix:${path}`, path });
   });
 
+  it("tells who wants to write beside it where it listens", async () => {
+    const { started, end } = await serve();
+    const { code, stderr } = await varve(["--dir", dir, "topics", "create", "t"]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`process ${process.pid}, listening on ${started.address}`),
+    ]);
+    await end();
+  });
+
   it("shows a person what to type in another terminal", async () => {
     const ending = new AbortController();
     const done = varve(["--dir", dir, "serve", "--listen", "127.0.0.1:0"], { signal: ending.signal });
@@ -137,7 +147,7 @@ describe("varve serve refuses", () => {
     const { code, stderr } = await varve(["--dir", dir, "serve", "--listen", `127.0.0.1:${port}`]);
     other.close();
     expect(code).toBe(1);
-    expect(stderr).toContain(`cannot listen on 127.0.0.1:${port}: somebody else does`);
+    expect(stderr).toMatch(new RegExp(`^varve: cannot listen on 127.0.0.1:${port}: somebody else does.*\\n$`));
   });
 
   it("a directory that is in use", async () => {
@@ -148,10 +158,18 @@ describe("varve serve refuses", () => {
     expect(stderr).toContain("VARVE_LOCKED");
   });
 
-  it.each(["9092", "host:", "host:70000", "host:x", "unix:"])("the address %s", async (address) => {
+  it.each(["9092", "host:", "host:70000", "host:x"])("the address %s", async (address) => {
     const { code, stderr } = await varve(["--dir", dir, "serve", "--listen", address]);
     expect(code).toBe(2);
     expect(stderr).toContain("host:port was expected");
+  });
+
+  it.each([
+    ["unix:", 2, "unix:path was expected"],
+    ["unix:/no/such/place", 1, "varve: cannot listen on /no/such/place: there is no such folder\n"],
+  ])("the address %s", async (address, code, words) => {
+    const result = await varve(["--dir", dir, "serve", "--listen", address]);
+    expect(result).toMatchObject({ code, stderr: expect.stringContaining(words) });
   });
 });
 

@@ -30,7 +30,8 @@ function start(code: string, ...args: string[]): Child {
 const owner = `
   import { Engine } from "${source("engine/engine.ts")}";
   import { BatchBuilder } from "${source("format/batch-builder.ts")}";
-  const engine = await Engine.open(process.argv[2], { address: "127.0.0.1:9092" });
+  const engine = await Engine.open(process.argv[2]);
+  await engine.announce("127.0.0.1:9092");
   const topic = await engine.createTopic("orders");
   const builder = new BatchBuilder();
   builder.append(null, "acknowledged", undefined, 1);

@@ -18,7 +18,8 @@ function acquire(files: LockOptions["files"], who = identity(1), more: Partial<L
 describe("the lock", () => {
   it("says who has the directory, and goes when it is released", async () => {
     const files = folder();
-    const lock = await acquire(files, identity(1), { address: "127.0.0.1:9092" });
+    const lock = await acquire(files, identity(1));
+    await lock.announce("127.0.0.1:9092");
     expect(files.list(FOLDER)).toEqual([".lock"]);
     expect(JSON.parse(Buffer.from(files.read(`${FOLDER}/.lock`)!).toString())).toMatchObject({
       pid: 1,
@@ -33,7 +34,7 @@ describe("the lock", () => {
 
   it("refuses a second owner, with the pid and the address of the first", async () => {
     const files = folder();
-    await acquire(files, identity(4711), { address: "127.0.0.1:9092" });
+    await (await acquire(files, identity(4711))).announce("127.0.0.1:9092");
     for (const who of [identity(4711), identity(12, { alive: [12, 4711] })]) {
       const error = await errorOf(() => acquire(files, who, { takeover: true }));
       expect(error).toMatchObject({ code: "VARVE_LOCKED", retriable: true });

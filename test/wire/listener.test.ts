@@ -9,6 +9,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { open } from "../../src/client/open.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
+import { readLock } from "../../src/engine/lock.ts";
+import { DiskFiles } from "../../src/storage/disk-files.ts";
 import { TestClock } from "../../src/testing/clock.ts";
 import type { Api } from "../../src/wire/api.ts";
 import { FrameReader } from "../../src/wire/frame-reader.ts";
@@ -97,6 +99,21 @@ describe("addresses", () => {
     const one = new WireClient(socket);
     clients.push(one);
     expect(await one.call(ApiVersions, 0, {})).toMatchObject({ errorCode: 0 });
+    // No port of this machine, where somebody else may listen.
+    const { brokers } = await one.call(Metadata, 12, { topics: [] });
+    expect([listener.address, brokers]).toMatchObject([`unix:${path}`, [{ host: "127.0.0.1", port: 0 }]]);
+  });
+
+  it("are named in the lock of the directory, for as long as there is a listener", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "varve-"));
+    const log = await open(folder);
+    const other = await listen(log, { port: 0 });
+    const named = () => readLock(new DiskFiles(), folder)?.address;
+    expect(named()).toBe(`127.0.0.1:${other.port}`);
+    await other.close();
+    expect(named()).toBe(null);
+    await log.close();
+    rmSync(folder, { recursive: true });
   });
 
   it("a unix socket with a path that systems would cut off is refused", async () => {
