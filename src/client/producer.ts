@@ -64,7 +64,7 @@ export class Producer implements Client {
   readonly #transactions: ProducerTransactions | undefined;
   readonly #accumulator: Accumulator;
   readonly #events: Emitter<ProducerEvents>;
-  readonly #encoder = new RecordEncoder();
+  readonly #encoder: RecordEncoder;
   readonly #topics = new Map<Topic, ProducerTopic>();
   /** The topic of the call before: most calls are for the same one. */
   #lastReference: unknown;
@@ -79,6 +79,7 @@ export class Producer implements Client {
       throw new VarveError("VARVE_READ_ONLY", "the log was opened read-only: it takes no records");
     this.#context = context;
     this.#clock = context.engine.clock;
+    this.#encoder = new RecordEncoder(this.#clock);
     this.#codec = checked.codec;
     this.#partitioner = checked.partitioner;
     this.#compression = checked.compression;
@@ -264,7 +265,7 @@ export class Producer implements Client {
 
   #send(topic: unknown, record: ProducerRecord<unknown>): Promise<RecordMetadata> {
     const target = this.#target(topic);
-    this.#encoder.encode(record, target, this.#clock.now());
+    this.#encoder.encode(record, target);
     return this.#accumulator.add(target, this.#encoder);
   }
 
@@ -299,7 +300,7 @@ export class Producer implements Client {
   #push(topic: TopicReference<never>, record: ProducerRecord<never>, isHeld: boolean): boolean {
     try {
       const target = this.#target(topic);
-      this.#encoder.encode(record, target, this.#clock.now());
+      this.#encoder.encode(record, target);
       return this.#accumulator.push(target, this.#encoder, isHeld);
     } catch (error) {
       if (this.#closed) throw this.#closed;

@@ -6,6 +6,7 @@
 import { VarveError } from "../errors.ts";
 import { partitionForKey } from "../format/murmur2.ts";
 import type { HeaderPairs } from "../format/record.ts";
+import type { Clock } from "../storage/clock.ts";
 import { checkPartition, KeyScratch, type Partitioning } from "./partitioner.ts";
 import type { HeadersInput, ProducerRecord } from "./producer-record.ts";
 import { kindOf, type Serde } from "./serde.ts";
@@ -25,16 +26,22 @@ export class RecordEncoder {
   headers: HeaderPairs | undefined = undefined;
   timestamp = 0;
   partition = 0;
+  readonly #clock: Pick<Clock, "now">;
   readonly #scratch = new KeyScratch();
 
-  encode(record: ProducerRecord<unknown>, target: EncodeTarget, now: number): void {
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  /** `now` is the time of a record that has none of its own; the clock's when not given. */
+  encode(record: ProducerRecord<unknown>, target: EncodeTarget, now?: number): void {
     if (typeof record !== "object" || record === null) {
       throw invalid(`expected a record like { key, value }, not ${kindOf(record)}`, target.name);
     }
     const { key = null, value, headers, partition, timestamp } = record;
     this.value = value === null ? null : encodeValue(value, target);
     this.headers = headers === undefined ? undefined : headerPairs(headers, target.name);
-    if (timestamp === undefined) this.timestamp = now;
+    if (timestamp === undefined) this.timestamp = now ?? this.#clock.now();
     else this.timestamp = isTimestamp(timestamp) ? timestamp : refuseTimestamp(timestamp, target.name);
     if (key !== null && typeof key !== "string" && !(key instanceof Uint8Array)) {
       throw invalid(`key: expected a string, a Uint8Array or null, not ${kindOf(key)}`, target.name);

@@ -19,7 +19,7 @@ import {
   type Type,
   tagged,
 } from "./schema.ts";
-import { readVersioned, versionOf, writeVersioned } from "./versioned.ts";
+import { readVersioned, VersionedWriter, versionOf, writeVersioned } from "./versioned.ts";
 
 /** By their number on disk. */
 export const TRANSACTION_STATUSES = [
@@ -93,6 +93,13 @@ export function readTransactionValue(bytes: Uint8Array, options?: ReadOptions): 
   return readVersioned("transaction log value", Value, NEWEST_VALUE_VERSION, bytes, options);
 }
 
-export function writeTransactionValue(value: Input<typeof Value>): Uint8Array {
+export type TransactionValueInput = Input<typeof Value>;
+
+export function writeTransactionValue(value: TransactionValueInput): Uint8Array {
   return writeVersioned(Value, value, WRITTEN_VALUE_VERSION);
+}
+
+/** For somebody who writes many of them, and is done with one before the next. */
+export function transactionValueWriter(): { write(value: TransactionValueInput): Uint8Array } {
+  return new VersionedWriter(Value, WRITTEN_VALUE_VERSION);
 }

@@ -27,8 +27,24 @@ export function readVersioned<T, I>(
 }
 
 export function writeVersioned<T, I>(type: Type<T, I>, value: I, version: number): Uint8Array {
-  const to = new MessageWriter(version);
-  to.int16(version);
-  type.write(to, value);
-  return to.written();
+  return new VersionedWriter(type, version).write(value);
+}
+
+/** Writes one message after the other into the same memory: each is valid until the next. */
+export class VersionedWriter<T, I> {
+  readonly #type: Type<T, I>;
+  readonly #to: MessageWriter;
+
+  constructor(type: Type<T, I>, version: number) {
+    this.#type = type;
+    this.#to = new MessageWriter(version);
+  }
+
+  write(value: I): Uint8Array {
+    const to = this.#to;
+    to.at = 0;
+    to.int16(to.version);
+    this.#type.write(to, value);
+    return to.written();
+  }
 }

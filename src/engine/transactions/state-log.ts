@@ -31,7 +31,8 @@ import {
   readTransactionKey,
   readTransactionValue,
   type TransactionLogValue,
-  writeTransactionValue,
+  type TransactionValueInput,
+  transactionValueWriter,
 } from "../../format/transaction-metadata.ts";
 import type { Clock } from "../../storage/clock.ts";
 import { batchesOf } from "../log-batches.ts";
@@ -69,6 +70,7 @@ const NOTHING_WRITTEN: OffsetRange = { from: -1, to: -1 };
 export class StateLog {
   readonly #host: StateLogHost;
   readonly #builder = new BatchBuilder(1024);
+  readonly #values = transactionValueWriter();
 
   constructor(host: StateLogHost) {
     this.#host = host;
@@ -86,7 +88,7 @@ export class StateLog {
   append({ home, key }: Transaction, next: TransactionSnapshot): number {
     const topics = byTopic(next.partitions);
     const headers = decided(next.state) && [[RANGES, rangesOf(next.producerId, topics)] as const];
-    return this.#append(home, key, writeTransactionValue(toValue(next, topics)), headers);
+    return this.#append(home, key, this.#values.write(toValue(next, topics)), headers);
   }
 
   /** The transactional id is no more. */
@@ -156,7 +158,7 @@ function isUnreadable(error: unknown): error is VarveError {
 
 type Topics = { topic: string; partitionIds: number[]; partitions: Partition[] }[];
 
-function toValue(snapshot: TransactionSnapshot, topics: Topics): Parameters<typeof writeTransactionValue>[0] {
+function toValue(snapshot: TransactionSnapshot, topics: Topics): TransactionValueInput {
   const { producerId, producerEpoch, timeoutMs, state, startTimestamp, lastUpdateTimestamp } = snapshot;
   return {
     producerId,
