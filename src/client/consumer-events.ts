@@ -18,11 +18,13 @@ export interface ConsumerEvents {
   corrupt: VarveError;
 }
 
+const EVENTS = ["assigned", "revoked", "stalled", "skipped", "corrupt"] as const;
+
 export class ConsumerReports extends Emitter<ConsumerEvents> {
   readonly #logger: Logger;
 
   constructor(logger: Logger) {
-    super((error) => logger.error?.(`a listener of a consumer threw: ${error}`));
+    super(EVENTS, (error) => logger.error?.(`a listener of a consumer threw: ${error}`));
     this.#logger = logger;
   }
 

@@ -29,7 +29,7 @@ import { PollWatch } from "./poll-watch.ts";
 import type { ConsumerRecord } from "./record.ts";
 import type { RecordBatch } from "./record-batch.ts";
 import { MAX_BATCH_BYTES } from "./sealing.ts";
-import { serdeFor } from "./serde.ts";
+import { kindOf, serdeFor } from "./serde.ts";
 import { isByPartition, isOffset, type TopicPartition, type TopicPartitionOffset } from "./start-positions.ts";
 import { Subscription } from "./subscription.ts";
 import type { OffsetsInHand } from "./transaction.ts";
@@ -242,6 +242,11 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     return this.#closing;
   }
 
+  /** For `await using`: the same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Ends at once, without a commit. @internal */
   abort(error: VarveError): void {
     this.#closing ??= Promise.resolve();
@@ -383,6 +388,10 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
   }
 
   #setPaused(partitions: readonly TopicPartition[], isPaused: boolean): void {
+    if (!Array.isArray(partitions)) {
+      const message = `expected an array of { topic, partition }, not ${kindOf(partitions)}`;
+      throw new VarveError("VARVE_INVALID_ARGUMENT", message);
+    }
     const fetchers = partitions.map(({ topic, partition }) => this.#assignment.fetcher(topic, partition));
     for (const fetcher of fetchers) {
       fetcher.isPaused = isPaused;

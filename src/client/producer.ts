@@ -84,7 +84,7 @@ export class Producer implements Client {
     this.#partitioner = checked.partitioner;
     this.#compression = checked.compression;
     const { logger } = context.engine.options;
-    this.#events = new Emitter((error) => logger.error?.(`a listener of a producer threw: ${error}`));
+    this.#events = new Emitter(["error"], (error) => logger.error?.(`a listener of a producer threw: ${error}`));
     this.#accumulator = new Accumulator({
       ...checked,
       clock: this.#clock,
@@ -171,6 +171,8 @@ export class Producer implements Client {
    * and the error comes out. Resolves with what the function returns. Needs the option transactionalId.
    */
   async transaction<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+    if (typeof work !== "function")
+      throw new VarveError("VARVE_INVALID_ARGUMENT", `transaction: expected a function, not ${kindOf(work)}`);
     const transaction = await this.begin();
     let result: T;
     try {
@@ -210,6 +212,11 @@ export class Producer implements Client {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** For `await using`: the same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {

@@ -52,6 +52,8 @@ export class Transaction {
    */
   commitOffsets(consumer: OffsetsSource): void {
     this.#checkOpen();
+    if (typeof consumer?.offsetsInHand !== "function")
+      throw new VarveError("VARVE_INVALID_ARGUMENT", "commitOffsets: expected a consumer of a group");
     this.#offsets.push(consumer.offsetsInHand());
   }
 

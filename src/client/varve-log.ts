@@ -196,8 +196,10 @@ export class VarveLog {
     return this.#closing;
   }
 
-  /** For `await using`, where the runtime has it. */
-  declare [Symbol.asyncDispose]: () => Promise<void>;
+  /** For `await using`: the same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   /** What is pending is rejected now; what is processed is still committed. */
   #aborted(signal: AbortSignal): void {
@@ -207,17 +209,6 @@ export class VarveLog {
     this.#closing = this.#context.close(CLOSE_TIMEOUT_MS, reason);
     this.#closing.catch((error) => this.#engine.options.logger.error?.(`closing after the abort failed: ${error}`));
   }
-}
-
-/** Node 20 has no Symbol.asyncDispose unless somebody made one. */
-if (typeof Symbol.asyncDispose === "symbol") {
-  Object.defineProperty(VarveLog.prototype, Symbol.asyncDispose, {
-    configurable: true,
-    writable: true,
-    value(this: VarveLog) {
-      return this.close();
-    },
-  });
 }
 
 class LogContext implements ClientContext {

@@ -27,6 +27,8 @@ export interface EngineEvents {
   clamped: Clamped;
 }
 
+const EVENTS = ["poisoned", "corrupt", "recovered", "clamped"] as const;
+
 /** What was found and done at the open, before anybody could listen. */
 export interface OpenReport {
   lastClose: LastClose;
@@ -66,7 +68,7 @@ export class DataDirectory implements Surroundings, OffsetsHost, TransactionsHos
     this.files = files;
     this.options = options;
     this.space = new Space(options.maxBytes);
-    this.events = new Emitter((error) => options.logger.error?.(`a listener threw: ${error}`));
+    this.events = new Emitter(EVENTS, (error) => options.logger.error?.(`a listener threw: ${error}`));
     this.checkpoints = new Checkpoints(files, path);
     this.backgroundFlush = new BackgroundFlush(options.clock, options.flushMs);
     this.topicSet = new Topics(this);

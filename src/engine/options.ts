@@ -95,11 +95,16 @@ export function unknownOption(name: string, known: readonly string[], what: stri
   return new VarveError("VARVE_INVALID_OPTION", `${what} has no option ${name}; ${advice}`, { option: name });
 }
 
-/** The known name that differs least, if it differs little: by case, by separators, or by a typing error. */
+/** A beginning that short says nothing. */
+const LEAST_BEGINNING = 3;
+
+/** The known name that differs least, if it differs little: by case, by separators, by a typing error, or by its end alone. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const plain = strip(name);
   const same = known.find((candidate) => strip(candidate) === plain);
   if (same !== undefined) return same;
+  const longer = known.filter((candidate) => strip(candidate).startsWith(plain));
+  if (plain.length >= LEAST_BEGINNING && longer.length === 1) return longer[0];
   const most = Math.max(1, Math.floor(plain.length / 4));
   let best: string | undefined;
   let bestDistance = most + 1;
@@ -132,6 +137,6 @@ function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "bigint") return `${value}n`;
-  if (Array.isArray(value)) return "an array";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

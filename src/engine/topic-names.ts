@@ -5,6 +5,7 @@ import { isInternalName } from "./topic.ts";
 
 /** Throws unless a topic of that name can be made beside those that are there. */
 export function checkNewName(name: string, topics: ReadonlyMap<string, unknown>): void {
+  if (typeof name !== "string") throw new VarveError("VARVE_INVALID_TOPIC", "the name of a topic must be a string");
   if (isInternalName(name)) throw invalid(name, `the topic ${name} is made by the log itself`);
   const problem = topicNameProblem(name);
   if (problem !== undefined) throw invalid(name, `${JSON.stringify(name)} is no topic name: ${problem}`);

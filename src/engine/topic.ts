@@ -92,7 +92,7 @@ export class Topic implements TopicOfPartition {
     if (partition) return partition;
     const has = this.#partitions.flatMap((present, number) => (present ? [number] : []));
     const range = has.length === 1 ? `only partition ${has[0]}` : `partitions ${has[0]} to ${has[has.length - 1]}`;
-    const message = `the topic ${this.name} has no partition ${index}; it has ${range}`;
+    const message = `the topic ${this.name} has no partition ${typeof index === "string" ? JSON.stringify(index) : index}; it has ${range}`;
     throw new VarveError("VARVE_UNKNOWN_PARTITION", message, { topic: this.name, partition: index });
   }
 

@@ -281,6 +281,15 @@ describe("seek, pause, resume, position, lag", () => {
     await log.close();
   });
 
+  it("pause wants a list of partitions", async () => {
+    const log = await createTestLog();
+    const consumer = (await log.createTopic("t")).consumer();
+    expect(() => consumer.pause("t" as unknown as [])).toThrow(
+      expect.objectContaining({ code: "VARVE_INVALID_ARGUMENT", message: expect.stringContaining("not string") }),
+    );
+    await log.close();
+  });
+
   it("pause without arguments holds back all", async () => {
     const log = await createTestLog();
     const consumer = (await numbers(log, "t", 3)).consumer();

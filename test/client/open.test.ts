@@ -95,9 +95,10 @@ describe("open", () => {
 });
 
 describe("topics of a log", () => {
-  it.each(["", ".", "..", "a/b", "a b", "ü", "x".repeat(250), "CON", "nul.txt"])("cannot be named %j", async (name) => {
+  const names: unknown[] = ["", ".", "..", "a/b", "a b", "ü", "x".repeat(250), "CON", "nul.txt", undefined, 7];
+  it.each(names)("cannot be named %j", async (name) => {
     const log = await createTestLog();
-    await expect(log.createTopic(name)).rejects.toMatchObject({ code: "VARVE_INVALID_TOPIC" });
+    await expect(log.createTopic(name as string)).rejects.toMatchObject({ code: "VARVE_INVALID_TOPIC" });
     expect(log.topics()).toEqual([]);
     await log.close();
   });
@@ -243,10 +244,22 @@ describe("the close of a log", () => {
     await log.close();
   });
 
-  it.runIf(typeof Symbol.asyncDispose === "symbol")("is what `await using` calls", async () => {
+  it("is what `await using` calls, of logs, producers and consumers", async () => {
+    const closed = expect.objectContaining({ code: "VARVE_CLOSED" });
     const log = await createTestLog();
+    const topic = await log.createTopic<number>("t");
+    let [producer, consumer] = [log.producer(), topic.consumer()];
+    {
+      await using mine = log.producer();
+      await using reader = topic.consumer();
+      [producer, consumer] = [mine, reader];
+      producer.push(topic, { value: 1 });
+    }
+    expect((await topic.all()).length).toBe(1);
+    await expect(producer.send(topic, { value: 2 })).rejects.toEqual(closed);
+    await expect(consumer.caughtUp()).rejects.toEqual(closed);
     await log[Symbol.asyncDispose]();
-    expect(() => log.topics()).toThrow(expect.objectContaining({ code: "VARVE_CLOSED" }));
+    expect(() => log.topics()).toThrow(closed);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Offsets that a transaction commits: with what was made of the records, or not at all. */
 import { describe, expect, it } from "vitest";
 import { ENGINE } from "../../src/engine/engine.ts";
-import { open, type Topic, type VarveLog } from "../../src/index.ts";
+import { type Consumer, open, type Topic, type VarveLog } from "../../src/index.ts";
 import { MemoryFiles } from "../../src/storage/memory-files.ts";
 import { createTestLog } from "../../src/testing/index.ts";
 import { identity } from "../engine/engines.ts";
@@ -106,6 +106,22 @@ describe("commitOffsets", () => {
       message: expect.stringContaining("group"),
     });
     await Promise.all([consumer.close(), groupless.close()]);
+    await log.close();
+  });
+
+  it("names what is no consumer, and `transaction` what is no function", async () => {
+    const log = await createTestLog();
+    const producer = log.producer({ transactionalId: "copier" });
+    const refused = (words: string) => ({
+      code: "VARVE_INVALID_ARGUMENT",
+      message: expect.stringContaining(words),
+    });
+    const stranger = {} as unknown as Consumer;
+    const broken = producer.transaction((tx) => tx.commitOffsets(stranger));
+    await expect(broken).rejects.toMatchObject(refused("commitOffsets: expected a consumer"));
+    const work = "commit" as unknown as () => void;
+    await expect(producer.transaction(work)).rejects.toMatchObject(refused("expected a function, not string"));
+    await producer.transaction(() => {}); // neither has left one open
     await log.close();
   });
 

@@ -68,6 +68,13 @@ describe("nearest", () => {
   it("finds typing errors and other spellings, and no more", () => {
     const known = ["segmentBytes", "segmentMs", "codec"];
     expect(nearest("segment_bytes", known)).toBe("segmentBytes");
+    expect(nearest("code", known)).toBe("codec");
+    expect(nearest("segmentB", known)).toBe("segmentBytes");
+    expect([nearest("segment", known), nearest("s", known), nearest("", known)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
     expect(nearest("segmentByte", known)).toBe("segmentBytes");
     expect(nearest("codek", known)).toBe("codec");
     expect(nearest("durability", known)).toBeUndefined();
