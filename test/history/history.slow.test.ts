@@ -26,6 +26,7 @@ const LIFE_MS = 1500;
 /** A group is back a few seconds after its server. */
 const SERVERS = isFull ? 30 : 6;
 const SERVER_MS = 6000;
+const LOOK_MS = 250;
 
 const folder = mkdtempSync(join(tmpdir(), "varve-history-"));
 const children: Child[] = [];
@@ -46,6 +47,7 @@ it(`holds through ${LIVES} lives`, async () => {
     if (number < LIVES) await child.kill();
     else {
       await pause(LIFE_MS);
+      await enough(file, LIVES * 10, () => child.process.connected);
       child.send({ stop: true });
       expect(await child.next()).toBe("over");
     }
@@ -62,7 +64,10 @@ it(`holds through ${SERVERS} servers`, async () => {
   const life: Life = { file, before: [], number: 1, seed };
   let stop = () => {};
   const clients = new Clients(life, new Wire(`127.0.0.1:${port}`, data));
-  const over = clients.run(new Promise((resolve) => (stop = resolve)));
+  let isRunning = true;
+  const over = clients.run(new Promise((resolve) => (stop = resolve))).finally(() => {
+    isRunning = false;
+  });
   const killing = (async () => {
     for (let number = 1; number < SERVERS; number++) {
       await pause(SERVER_MS * random());
@@ -70,6 +75,7 @@ it(`holds through ${SERVERS} servers`, async () => {
       server = await serve(data, port);
     }
     await pause(SERVER_MS);
+    await enough(file, SERVERS, () => isRunning);
     stop();
   })();
   await Promise.all([over, killing]);
@@ -95,11 +101,26 @@ it("a reader of what is not committed is found out, over the wire", async () => 
 });
 
 function expectGood(history: Event[], least: number): void {
+  console.log(`seed ${seed}: ${JSON.stringify(Object.fromEntries(countsOf(history)))}`);
+  expect(check(history, [GROUP]).slice(0, 20)).toEqual([]);
+  expect(isEnough(history, least)).toBe(true);
+}
+
+/** On a machine that is busy with other things the last life is a longer one. */
+async function enough(file: string, least: number, isGoingOn: () => boolean): Promise<void> {
+  while (isGoingOn() && !isEnough(read(file), least)) await pause(LOOK_MS);
+}
+
+/** So that the checker has something to check. */
+function isEnough(history: Event[], least: number): boolean {
+  const counts = countsOf(history);
+  return ["acked", "ended", "polled", "committed"].every((type) => (counts.get(type) ?? 0) > least);
+}
+
+function countsOf(history: Event[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { type } of history) counts.set(type, (counts.get(type) ?? 0) + 1);
-  console.log(`seed ${seed}: ${JSON.stringify(Object.fromEntries(counts))}`);
-  expect(check(history, [GROUP]).slice(0, 20)).toEqual([]);
-  for (const type of ["acked", "ended", "polled", "committed"]) expect(counts.get(type)).toBeGreaterThan(least);
+  return counts;
 }
 
 function expectUncommittedReads(history: Event[]): void {
