@@ -46,6 +46,7 @@ export const ERRORS = {
   VARVE_TIMEOUT: [true, "the time allowed has passed"],
 } as const satisfies Record<string, readonly [retriable: boolean, meaning: string]>;
 
+/** The codes of docs/errors.md. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** Where it happened. Only what applies is set. */
@@ -56,13 +57,18 @@ export interface ErrorPlace {
   /** For a damaged range: the first offset that is lost, and the first one behind it that is good again. */
   from?: number;
   to?: number;
+  /** With the position in it, in bytes. */
   file?: string;
   position?: number;
+  /** The option that was wrong. */
   option?: string;
 }
 
+/** Everything that varve throws: a code, whether trying again may help, the cause, and the place. */
 export class VarveError extends Error {
+  /** What went wrong; the message says it for people. */
   readonly code: ErrorCode;
+  /** Whether the same call may succeed later, without a change by the caller. */
   readonly retriable: boolean;
   declare readonly topic?: string;
   declare readonly partition?: number;

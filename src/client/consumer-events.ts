@@ -5,6 +5,7 @@ import type { VarveError } from "../errors.ts";
 import type { Fetcher, SkippedEvent } from "./fetcher.ts";
 import type { TopicPartition, TopicPartitionOffset } from "./start-positions.ts";
 
+/** What a consumer tells besides its records: `consumer.on("skipped", (event) => …)`. */
 export interface ConsumerEvents {
   /** Partitions that this consumer reads from now on. */
   assigned: TopicPartition[];

@@ -13,34 +13,48 @@ import type { TopicReference } from "./producer-record.ts";
 import type { TopicPartition } from "./start-positions.ts";
 import { hasUnread } from "./unread.ts";
 
+/** A member of a group. */
 export interface GroupMemberDescription {
   memberId: string;
+  /** Of a static member: what it is called across restarts. */
   groupInstanceId: string | null;
   clientId: string;
   /** "in-process", or where a client of the wire comes from. */
   host: string;
+  /** What it was assigned. */
   partitions: TopicPartition[];
 }
 
+/** Who is in a group, and how far it has come. */
 export interface GroupDescription {
+  /** The group's own. */
   name: string;
   /** "Dead": there is no such group. */
   state: GroupState;
   /** How the members assign: "cooperative-sticky"; "" while they have not agreed. */
   assignor: string;
+  /** Rises with each rebalance. */
   generation: number;
+  /** Those of this process and those of the wire. */
   members: GroupMemberDescription[];
+  /** Of each partition that the group has committed for, or has in hand. */
   offsets: GroupLag[];
 }
 
+/** How far a group has come in a partition. */
 export interface GroupLag extends TopicPartition {
   /** Undefined: nothing is committed. */
   committed: number | undefined;
+  /** Behind the last record that may be read. */
   end: number;
   /** How many offsets lie between what is committed, or the start, and the end. */
   lag: number;
 }
 
+/**
+ * A consumer group by its name: runs members of it in this process, says how far it is, and sets where it goes on.
+ * Members elsewhere, Kafka clients among them, are part of the same group.
+ */
 export class ConsumerGroup {
   readonly name: string;
   readonly #context: ClientContext;
@@ -61,6 +75,7 @@ export class ConsumerGroup {
     await run.start(opened.bind(this.#context), closed.bind(this.#context));
   }
 
+  /** Its state, its members, and what it has committed. A group that nobody has heard of is "Dead". */
   async describe(): Promise<GroupDescription> {
     const [group] = await this.#context.engine.coordinator.describeGroups([this.name]);
     const members = group.members.map(({ memberId, groupInstanceId, clientId, clientHost, assignment }) => {

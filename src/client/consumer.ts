@@ -34,6 +34,7 @@ import { isByPartition, isOffset, type TopicPartition, type TopicPartitionOffset
 import { Subscription } from "./subscription.ts";
 import type { OffsetsInHand } from "./transaction.ts";
 
+/** How far a consumer is from the end of a partition. */
 export interface PartitionLag extends TopicPartition {
   /** How many offsets lie between the position and the end of what may be read. */
   lag: number;
@@ -42,6 +43,10 @@ export interface PartitionLag extends TopicPartition {
 /** As much as one read asks for: large enough to make its cost vanish, small enough to stay in the processor's cache. */
 const CHUNK_BYTES = 128 * 1024;
 
+/**
+ * Reads topics, alone or as a member of a group: `for await (const record of consumer)`, or `consumer.batches()`.
+ * A record is processed when the next one is asked for. One loop at a time.
+ */
 export class Consumer<V = unknown, K extends string | Uint8Array = string>
   implements AsyncIterable<ConsumerRecord<V, K>>, Client
 {
@@ -126,6 +131,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
 
   // ---- records
 
+  /** The records, one by one. Ends where `until` says, or when the consumer is closed. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<V, K>, undefined> {
     return {
       next: () => this.#loop.nextRecord(),
@@ -150,6 +156,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
 
   // ---- positions
 
+  /** The partitions that it reads; none before it has been asked for the first record. */
   get assignment(): TopicPartition[] {
     return this.#assignment.partitions;
   }
@@ -190,6 +197,7 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
     this.#setPaused(partitions, true);
   }
 
+  /** Takes back `pause`, of these partitions or of all. */
   resume(partitions: readonly TopicPartition[] = this.assignment): void {
     this.#checkOpen();
     this.#setPaused(partitions, false);
@@ -224,11 +232,13 @@ export class Consumer<V = unknown, K extends string | Uint8Array = string>
 
   // ---- events
 
+  /** Calls the function at each such event, until `off`. */
   on<Name extends keyof ConsumerEvents>(event: Name, listener: (event: ConsumerEvents[Name]) => void): this {
     this.#events.on(event, listener);
     return this;
   }
 
+  /** Takes back `on`. */
   off<Name extends keyof ConsumerEvents>(event: Name, listener: (event: ConsumerEvents[Name]) => void): this {
     this.#events.off(event, listener);
     return this;

@@ -15,7 +15,9 @@ import type { AbortedTransaction } from "../format/transaction-index.ts";
 import { RecordSource } from "./record.ts";
 import type { KeyCodec, Serde } from "./serde.ts";
 
+/** Where a reader goes on whose position the log does not have. */
 export type OutOfRange = "earliest" | "latest" | "throw";
+/** What a reader does at a damaged batch. */
 export type OnCorrupt = "throw" | "skip";
 
 /** A range that a consumer passed over because the log no longer, or not yet, has it. */

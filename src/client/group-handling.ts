@@ -10,6 +10,7 @@ import type { Producer } from "./producer.ts";
 import type { HeaderValue, TopicReference } from "./producer-record.ts";
 import type { ConsumerRecord } from "./record.ts";
 
+/** The headers that a record has in a dead letter topic: what was wrong with it, and where it came from. */
 export const DEAD_LETTER_HEADERS = {
   error: "dead-letter.error",
   topic: "dead-letter.topic",

@@ -6,11 +6,13 @@ import type { ConsumerRecord } from "./record.ts";
 import type { RecordBatch } from "./record-batch.ts";
 import { isOffset, type OffsetsInput } from "./start-positions.ts";
 
+/** What a handler of records gets besides them. */
 export interface Handling {
   /** Aborted when the run is to stop: what is in hand is still waited for. */
   signal: AbortSignal;
 }
 
+/** How a record is tried again that a handler has failed with. */
 export interface RetryOptions {
   /** How often a record is tried again after it has failed. 0 by default. */
   retries?: number;
@@ -30,6 +32,7 @@ type OfConsumers =
   | "onCorrupt"
   | "outOfRange";
 
+/** What `group.run` takes. */
 export interface RunOptions<V = unknown> extends Pick<ConsumerOptions<V>, "topics" | "signal" | OfConsumers> {
   /** How many members of the group to run in this process. 1 by default. */
   members?: number;
@@ -44,6 +47,7 @@ export interface RunOptions<V = unknown> extends Pick<ConsumerOptions<V>, "topic
   eachBatch?: (batch: RecordBatch<V>, handling: Handling) => unknown;
   /** How many records `eachBatch` gets at most. 500 by default. */
   maxRecords?: number;
+  /** How records are tried again that have failed. Not at all, by default. */
   retry?: RetryOptions;
   /** Where a record goes that has failed for good. Without it, the run ends with the error. */
   deadLetterTopic?: TopicReference<unknown>;
@@ -58,7 +62,9 @@ export type ResetTarget =
   | { readonly offsets: OffsetsInput }
   | { readonly shift: number };
 
+/** What `group.resetOffsets` takes. */
 export interface ResetOptions {
+  /** Where the group goes on. */
   to: ResetTarget;
   /** Those that the group has committed for, when it is not given. */
   topics?: readonly TopicReference<never>[];

@@ -23,6 +23,7 @@ const CHUNK_BYTES = 256 * 1024;
 const SLICE_MS = 6;
 const SEED_BYTES = 12;
 
+/** The latest record of each key of a topic, by key. It keeps up with the topic by itself. */
 export class LatestValues<V = unknown> {
   readonly #context: ClientContext;
   readonly #topic: Topic;

@@ -5,9 +5,11 @@ import { VarveError } from "../errors.ts";
 import type { ResetTarget } from "./group-options.ts";
 import { offsetIn, type TopicPartition } from "./start-positions.ts";
 
+/** What was set for a partition, or would be. */
 export interface OffsetReset extends TopicPartition {
   /** Undefined: nothing was committed. */
   from: number | undefined;
+  /** Where the group goes on now. */
   to: number;
 }
 

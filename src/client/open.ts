@@ -10,6 +10,7 @@ import { VarveLog } from "./varve-log.ts";
 /** What a test may put in the place of the world. */
 export type Surroundings = Pick<EngineOptions, "files" | "clock" | "chance" | "identity">;
 
+/** What `open` takes. */
 export interface OpenOptions {
   /**
    * What an acknowledged record survives, where the topic does not say otherwise: the death of the process ("process", the

@@ -19,6 +19,7 @@ import type { TopicReference } from "./producer-record.ts";
 import { type AnyCodec, type CodecOption, isCodec, type KeyCodec } from "./serde.ts";
 import { FROM, type From, isOffset, UNTIL, type Until } from "./start-positions.ts";
 
+/** What `log.producer` takes. */
 export interface ProducerOptions {
   /** How values are encoded, over the topic's own codec. */
   codec?: AnyCodec;
@@ -45,6 +46,7 @@ export interface ProducerOptions {
   transactionTimeoutMs?: number;
 }
 
+/** What `log.consumer` takes. */
 export interface ConsumerOptions<V = unknown> {
   /** Handles, names, or patterns, which also match topics made later. */
   topics: readonly (TopicReference<V> | RegExp)[];
@@ -86,6 +88,7 @@ export interface ConsumerOptions<V = unknown> {
   signal?: AbortSignal;
 }
 
+/** What `consumer.batches` takes. */
 export interface BatchesOptions {
   /** How many records a batch may have. Without it: what one read of a partition brought. */
   maxRecords?: number;
@@ -107,6 +110,7 @@ export interface ReadOptions {
   from?: number | From;
   /** Before that offset, or as for a consumer. "end" by default. */
   until?: number | Until;
+  /** "read_committed" (the default) never shows an open or aborted transaction. */
   isolation?: Isolation;
   signal?: AbortSignal;
 }

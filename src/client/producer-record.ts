@@ -1,5 +1,6 @@
 /** What an application hands in, records and the topics they are for, and what it gets back for a record. */
 
+/** A string is stored as UTF-8; null is a header without a value. */
 export type HeaderValue = string | Uint8Array | null;
 
 /** By name, or as pairs where order or duplicates matter. Strings are stored as UTF-8. */
@@ -7,11 +8,13 @@ export type HeadersInput =
   | Readonly<Record<string, HeaderValue>>
   | Iterable<readonly [name: string, value: HeaderValue]>;
 
+/** A record to be stored. */
 export interface ProducerRecord<V = unknown> {
   /** Records with the same key go to the same partition, and stay in order there. Strings are stored as UTF-8. */
   key?: string | Uint8Array | null;
   /** What the codec takes; null writes a tombstone. */
   value: V | null;
+  /** Small things beside the value; readers get their values as bytes. */
   headers?: HeadersInput;
   /** Overrules key and partitioner. */
   partition?: number;

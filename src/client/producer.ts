@@ -34,6 +34,7 @@ export interface BatchMetadata {
   timestamp: number;
 }
 
+/** What a producer tells: `producer.on("error", (error) => …)`. */
 export interface ProducerEvents {
   /** The first record that was pushed and could not be stored. */
   error: unknown;
@@ -51,6 +52,10 @@ interface Appended {
   waits: Promise<void>[];
 }
 
+/**
+ * Writes records: `send` and `sendBatch` tell where they are, `push` and `appendSync` are for those who cannot wait.
+ * With a `transactionalId` it writes in transactions.
+ */
 export class Producer implements Client {
   /** @internal */
   readonly label = "a producer";
@@ -196,11 +201,13 @@ export class Producer implements Client {
 
   // ---- events
 
+  /** Calls the function at each such event, until `off`. */
   on<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): this {
     this.#events.on(event, listener);
     return this;
   }
 
+  /** Takes back `on`. */
   off<Name extends keyof ProducerEvents>(event: Name, listener: (event: ProducerEvents[Name]) => void): this {
     this.#events.off(event, listener);
     return this;

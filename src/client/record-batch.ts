@@ -8,6 +8,7 @@ export interface BatchSlice {
   to: number;
 }
 
+/** Records of one partition, in order: `for (const record of batch)`. */
 export class RecordBatch<V = unknown, K extends string | Uint8Array = string>
   implements Iterable<ConsumerRecord<V, K>>
 {

@@ -130,6 +130,10 @@ export class RecordSource {
   }
 }
 
+/**
+ * A record as it was stored: a view on the log's memory, decoded where it is touched. It stays valid as long as it is
+ * referenced, except in `batches({ reuse: true })`.
+ */
 export class ConsumerRecord<V = unknown, K extends string | Uint8Array = string> {
   readonly #source: RecordSource;
   readonly #index: number;

@@ -3,11 +3,13 @@
 import { matching, type OptionKind } from "../engine/options.ts";
 import type { Partition } from "../engine/partition.ts";
 
+/** A partition of a topic. */
 export interface TopicPartition {
   topic: string;
   partition: number;
 }
 
+/** A place in a partition. */
 export interface TopicPartitionOffset extends TopicPartition {
   offset: number;
 }

@@ -38,6 +38,7 @@ export interface CompactionResult {
 /** What `topic.consumer` takes: those of `log.consumer`, but for the topics. */
 export type TopicConsumerOptions<V> = Omit<ConsumerOptions<V>, "topics">;
 
+/** A topic: what it is and holds, and short ways to write and read it. The handle carries the type of its values. */
 export class TopicHandle<V = unknown> implements TopicLike<V> {
   readonly #context: ClientContext;
   readonly #topic: Topic;

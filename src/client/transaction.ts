@@ -29,6 +29,7 @@ export interface TransactionHost {
   abort(): Promise<void>;
 }
 
+/** What is sent in it is seen by readers once it is committed, as a whole, or never. */
 export class Transaction {
   readonly #host: TransactionHost;
   readonly #offsets: OffsetsInHand[] = [];

@@ -28,11 +28,13 @@ export interface TopicOptions<V = unknown> extends Omit<EngineTopicOptions, "cod
   codec?: CodecOption<V>;
 }
 
+/** What `log.close` takes. */
 export interface CloseOptions {
   /** How long to wait for what is pending. 10000 by default. */
   timeoutMs?: number;
 }
 
+/** A group, as `log.groups` lists it. */
 export interface GroupListing {
   name: string;
   state: GroupState;
@@ -43,6 +45,7 @@ export interface GroupListing {
 const CLOSE = { timeoutMs: integer(0, 2 ** 31 - 1) };
 const CLOSE_TIMEOUT_MS = 10_000;
 
+/** An open log: topics to make and find, producers, consumers and groups. */
 export class VarveLog {
   readonly #engine: Engine;
   readonly #context: LogContext;
@@ -72,6 +75,7 @@ export class VarveLog {
     return this.#engine.engineError;
   }
 
+  /** The directory, as an absolute path; ":memory:" of a log in memory. */
   get path(): string {
     return this.#engine.path;
   }
@@ -114,12 +118,15 @@ export class VarveLog {
 
   // ---- clients
 
+  /** Makes a producer. It is closed with the log, if not before. */
   producer(options?: ProducerOptions): Producer {
     this.#context.checkOpen();
     return new Producer(this.#context, options);
   }
 
+  /** Makes a consumer. It is closed with the log, if not before. */
   consumer<V = unknown>(options: ConsumerOptions<V> & { keyCodec: "bytes" }): Consumer<V, Uint8Array>;
+  /** Makes a consumer. It is closed with the log, if not before. */
   consumer<V = unknown>(options: ConsumerOptions<V>): Consumer<V>;
   consumer<V = unknown>(options: ConsumerOptions<V>): Consumer<V> | Consumer<V, Uint8Array> {
     this.#context.checkOpen();
@@ -165,11 +172,13 @@ export class VarveLog {
     await this.#engine.backup(directory);
   }
 
+  /** Calls the function at each such event, until `off`. */
   on<Name extends keyof EngineEvents>(event: Name, listener: (event: EngineEvents[Name]) => void): this {
     this.#engine.on(event, listener);
     return this;
   }
 
+  /** Takes back `on`. */
   off<Name extends keyof EngineEvents>(event: Name, listener: (event: EngineEvents[Name]) => void): this {
     this.#engine.off(event, listener);
     return this;

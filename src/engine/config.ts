@@ -17,19 +17,30 @@ import {
   unknownOption,
 } from "./options.ts";
 
+/** What an acknowledged record survives: the death of the process, or that of the machine. */
 export type Durability = "process" | "power";
+/** How values are stored: as JSON, as MessagePack, as UTF-8, or as the bytes they are. */
 export type CodecName = "json" | "msgpack" | "string" | "bytes";
+/** What happens to old records: they are deleted by age and size, or all but the latest of each key go, or both. */
 export type CleanupPolicy = "delete" | "compact" | "compact,delete";
 
+/** The options of a topic. docs/options.md has their defaults. */
 export interface TopicConfig extends LogConfig {
+  /** What happens to old records: by default they are deleted, once retention is set. */
   cleanupPolicy: CleanupPolicy;
   /** "producer" keeps what the producer chose. */
   compression: Compression | "producer";
+  /** Whose time a record has: the producer's (the default), or that of the append. */
   messageTimestampType: "CreateTime" | "LogAppendTime";
+  /** Compaction waits until that share of the log was never compacted. 0.5 by default. */
   minCleanableDirtyRatio: number;
+  /** How long compaction keeps a tombstone. A day by default. */
   deleteRetentionMs: number;
+  /** Younger records are not compacted. 0 by default. */
   minCompactionLagMs: number;
+  /** Older records are compacted whatever the ratio. Without limit by default. */
   maxCompactionLagMs: number;
+  /** How values are stored, where a producer or a consumer does not say otherwise. "json" by default. */
   codec: CodecName;
   /** Undefined: that of the log. */
   durability?: Durability;

@@ -19,9 +19,13 @@ import { OFFSETS_TOPIC, type Topic, TRANSACTIONS_TOPIC } from "./topic.ts";
 import { type Surroundings, Topics } from "./topics.ts";
 import { TransactionCoordinator, type TransactionsHost } from "./transactions/coordinator.ts";
 
+/** What a log tells: `log.on("corrupt", (event) => …)`. */
 export interface EngineEvents {
+  /** A sync failed: the partition takes no writes until the log is opened again. */
   poisoned: Extract<LogEvent, { kind: "poisoned" }>;
+  /** Damage was found. */
   corrupt: Extract<LogEvent, { kind: "corrupt" }>;
+  /** A partition was recovered after a crash. */
   recovered: Extract<LogEvent, { kind: "recovered" }>;
   /** A committed offset lay past the end of its partition after a crash. */
   clamped: Clamped;

@@ -32,6 +32,7 @@ import { Watchers } from "./watchers.ts";
 export type { ChunkMemory } from "../storage/chunk.ts";
 export type { Counters, PartitionPlace, TopicOfPartition } from "./partition-place.ts";
 
+/** Whether a reader sees open and aborted transactions. */
 export type Isolation = "read_committed" | "read_uncommitted";
 
 /** What a partition asks of the data directory it lies in. */

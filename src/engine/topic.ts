@@ -11,13 +11,20 @@ export interface TopicHost {
   alterConfig(topic: Topic, changes: ConfigChanges): Promise<void>;
 }
 
+/** A partition, as `topic.describe` has it. */
 export interface PartitionDescription {
   partition: number;
+  /** The first offset that is there. */
   startOffset: number;
+  /** Behind the last record. */
   endOffset: number;
+  /** Where readers stop: the end, or with "power" the end of what is on the disk. */
   highWatermark: number;
+  /** Where readers of committed records stop: the first open transaction, or the high watermark. */
   lastStableOffset: number;
+  /** Up to here everything survives the death of the machine. */
   durableOffset: number;
+  /** Rises when records may have been lost. */
   leaderEpoch: number;
   sizeInBytes: number;
   segmentCount: number;
@@ -25,10 +32,14 @@ export interface PartitionDescription {
   openTransactions: number;
 }
 
+/** A topic, as `topic.describe` has it. */
 export interface TopicDescription {
   name: string;
+  /** Kafka's topic id. */
   id: string;
+  /** Whether it is the log's own. */
   isInternal: boolean;
+  /** The topic's own, or that of the log. */
   durability: Durability;
   config: TopicConfig;
   partitions: PartitionDescription[];

@@ -56,6 +56,7 @@ export const DELETE_HORIZON = 0x40;
 export const NO_PRODUCER_ID = -1;
 export const NO_SEQUENCE = -1;
 
+/** Whose time a record has: the producer's, or that of the append. */
 export type TimestampType = "CreateTime" | "LogAppendTime";
 
 /** One batch that lies in `bytes` at `at`, its header decoded. Numbers past 2^53 stay recognisably unsafe. */

@@ -17,6 +17,7 @@ import { checkZstdFrames, decodeZstd, decodeZstdNatively, encodeZstdNatively } f
 /** By the number in the low three bits of a batch's attributes. */
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 
+/** How the records of a batch are compressed. */
 export type Compression = (typeof COMPRESSIONS)[number];
 
 /**

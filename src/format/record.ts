@@ -38,6 +38,7 @@ export interface RecordTable {
   timestampDeltas: Float64Array;
 }
 
+/** Pairs of name and value, in their order, duplicates kept. */
 export type Headers = readonly (readonly [name: string, value: Uint8Array | null])[];
 
 /** A header as it goes in: strings are stored as UTF-8. */

@@ -13,11 +13,13 @@ interface Timer {
   fn: () => void;
 }
 
+/** What a TestClock takes. */
 export interface TestClockOptions {
   /** What the wall clock shows at first. 2024-01-01 00:00 UTC when not given. */
   now?: number;
 }
 
+/** A clock that stands still until the test moves it: `clock.advance(1000)`. */
 export class TestClock implements Clock {
   #monotonic = 0;
   #offset: number;

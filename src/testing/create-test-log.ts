@@ -22,6 +22,7 @@ import { TestClock } from "./clock.ts";
 import { FaultyFiles } from "./faults.ts";
 import { type LeakReport, reportLeaks } from "./leaks.ts";
 
+/** What `createTestLog` takes: options of `open`, and those of the test's world. */
 export interface TestLogOptions extends Omit<OpenOptions, "surroundings" | "readOnly" | "create" | "takeover"> {
   /** What the wall clock shows at first. 2024-01-01 00:00 UTC when not given. */
   now?: number;
@@ -41,6 +42,7 @@ interface World {
   failOnLeaks: boolean;
 }
 
+/** A log in memory, with a clock and a disk in the hand of the test. */
 export class TestLog extends VarveLog {
   readonly #world: World;
   #leaks: LeakReport | undefined;

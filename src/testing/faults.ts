@@ -30,6 +30,7 @@ export type FaultOperation =
   | "makeFolder"
   | "syncFolder";
 
+/** Which calls fail. */
 export interface FaultTarget {
   /** Only calls for a path that it matches; for "rename" and "link", either of the two. Every path when not given. */
   path?: RegExp;
@@ -39,11 +40,15 @@ export interface FaultTarget {
   times?: number;
 }
 
+/** Calls that fail, and how. */
 export interface Fault extends FaultTarget {
+  /** What the call does to the files. */
   on: FaultOperation | readonly FaultOperation[];
+  /** With which error. */
   code: ErrorCode;
 }
 
+/** Writes that come to a part of their bytes. */
 export interface ShortWrite extends FaultTarget {
   /** How many of the bytes are written all the same. Half of them when not given. */
   keep?: (length: number) => number;
@@ -64,6 +69,7 @@ interface Rule {
   failures: number;
 }
 
+/** Files that fail when the test says so. */
 export class FaultyFiles implements Files {
   readonly #files: Files;
   #rules: Rule[] = [];

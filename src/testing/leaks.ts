@@ -2,7 +2,9 @@
 import type { TestClock } from "./clock.ts";
 import type { FaultyFiles } from "./faults.ts";
 
+/** What was left open. */
 export interface LeakReport {
+  /** Whether that is nothing. */
   isClean: boolean;
   /** "a consumer of orders in the group billing": what the application had not closed when the log was closed. */
   clients: readonly string[];

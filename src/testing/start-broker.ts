@@ -50,6 +50,7 @@ class BrokerLog extends VarveLog {
   }
 }
 
+/** A log and a listener on it, for tests with Kafka's clients. */
 export class TestBroker {
   /** The log that clients see. */
   readonly log: VarveLog;
@@ -71,9 +72,11 @@ export class TestBroker {
   get address(): string {
     return this.#listener.address;
   }
+  /** Where it listens. */
   get host(): string {
     return this.#listener.host;
   }
+  /** The one taken. */
   get port(): number {
     return this.#listener.port;
   }
@@ -103,6 +106,7 @@ export class TestBroker {
     return this.#closing;
   }
 
+  /** For `await using`: the same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -5,6 +5,7 @@ import type { Engine } from "../engine/engine.ts";
 import { boolean, checkOptions, integer, type OptionTable, text } from "../engine/options.ts";
 import { VarveError } from "../errors.ts";
 
+/** What `listen` takes. */
 export interface ListenOptions {
   /** A loopback address, "127.0.0.1" by default. */
   host?: string;
@@ -14,6 +15,7 @@ export interface ListenOptions {
   path?: string;
   /** What clients are told to connect to, where that is not what is listened on. */
   advertisedHost?: string;
+  /** As `advertisedHost`. */
   advertisedPort?: number;
   /** Allows addresses that others reach. There is no authentication: whoever reaches the port can do everything. */
   insecure?: boolean;
@@ -90,6 +92,7 @@ function checkPath(path: string): void {
   throw new VarveError("VARVE_INVALID_OPTION", message, { option: "path" });
 }
 
+/** Whether nobody but this machine reaches the address. */
 export function isLoopback(host: string): boolean {
   const plain = host.toLowerCase().replace(/^::ffff:/, "");
   return plain === "localhost" || plain === "::1" || (isIP(plain) === 4 && plain.startsWith("127."));

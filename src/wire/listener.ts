@@ -31,6 +31,7 @@ export async function listen(log: object, options: ListenOptions = {}): Promise<
   return listener;
 }
 
+/** A socket on which Kafka's clients reach an open log. */
 export class Listener implements ConnectionHost {
   readonly #broker: Broker;
   readonly #options: ResolvedListenOptions;
@@ -46,6 +47,7 @@ export class Listener implements ConnectionHost {
     this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
   }
 
+  /** Where it listens. */
   get host(): string {
     return this.#options.host;
   }
@@ -63,6 +65,7 @@ export class Listener implements ConnectionHost {
     const { host, port } = this.#broker;
     return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   }
+  /** How many clients are connected now. */
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -104,6 +107,7 @@ export class Listener implements ConnectionHost {
     await this.#broker.engine.announce(undefined);
   }
 
+  /** For `await using`: the same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -12,6 +12,7 @@
  *   DescribeGroups 0–5  groupState "Dead" with errorCode 0 where the result says 69; 6 has the error
  */
 
+/** "Empty": nobody is in it. "Stable": its members share the partitions. "Dead": there is no such group. */
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable" | "Dead";
 
 /** A way of assignment that a member can do, and what it has to say for it. The most wanted comes first. */
