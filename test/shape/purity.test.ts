@@ -52,6 +52,7 @@ const rules: Rule[] = [
       "storage/disk-files.ts": "the seam's implementation on a disk",
       "storage/disk-file.ts": "its open file",
       "storage/descriptors.ts": "its descriptors",
+      "storage/removals.ts": "how it removes large files",
       "wire/stale-socket.ts": "a socket's file, which is no part of a data directory either",
       "engine/identity.ts": "reads /proc, which is no part of a data directory",
       "native.ts": "looks for the module, which is no part of a data directory either",
