@@ -3,7 +3,7 @@
  *
  * A reader beside the owner has the log as it finds it: compaction and retention may give its names to others, or take them away. So
  * it opens every log now: what is open stays what it is, and what was closed for want of descriptors is told from another file in
- * its place (disk-file.ts). Where one was gone by then, it looks again.
+ * its place (disk-file.ts), and found again (beside-owner.ts). Where one was gone by then, it looks again.
  */
 import { settleLeftovers } from "./leftovers.ts";
 import type { LogState } from "./log-state.ts";

@@ -10,6 +10,7 @@ import type { SealedBatch } from "../format/batch-builder.ts";
 import type { RecordCopies } from "../format/record-copies.ts";
 import type { ProducerSnapshotEntry } from "../format/snapshots.ts";
 import type { AbortedTransaction } from "../format/transaction-index.ts";
+import { ReaderBeside, whereItIs } from "./beside-owner.ts";
 import type { ChunkMemory } from "./chunk.ts";
 import { type Compacted, Compaction, type CompactionSettings } from "./compaction.ts";
 import type { LeaderEpochEnd } from "./leader-epochs.ts";
@@ -25,7 +26,7 @@ import { addSegment, beginSegment, cutSegment, deleteSegment, isRollDue, rollSeg
 import type { Segment } from "./segment.ts";
 import type { SequenceVerdict } from "./sequences.ts";
 import { listSnapshots, removeSnapshot, removeStraySnapshots, writeSnapshot } from "./snapshot-files.ts";
-import { AbortedTransactions, rebuildTransactionIndex, reloadProducers } from "./transactions.ts";
+import { AbortedTransactions, keepProducers, rebuildTransactionIndex, reloadProducers } from "./transactions.ts";
 
 export type { LogOptions } from "./log-loader.ts";
 export type { LastClose, LogConfig, LogEvent } from "./log-state.ts";
@@ -55,7 +56,7 @@ export class Log {
   private constructor(state: LogState, durableOffset: number, isClean: boolean) {
     this.#state = state;
     this.#wasClean = isClean;
-    this.#reader = new LogReader(state);
+    this.#reader = state.readOnly ? new ReaderBeside(state) : new LogReader(state);
     this.#aborted = new AbortedTransactions(state);
     this.#sync = new LogSync(state, durableOffset);
     this.compaction = new Compaction(state, this.#sync, () => this.#forgetPlaces());
@@ -210,7 +211,7 @@ export class Log {
 
   abortedTransactions(from: number, to: number): AbortedTransaction[] {
     this.#checkOpen();
-    return this.#aborted.between(from, to);
+    return whereItIs(this.#state, () => this.#aborted.between(from, to));
   }
 
   /** What was appended before the call is durable when it resolves. Concurrent callers share one sync. */
@@ -265,10 +266,7 @@ export class Log {
     return state.endOffset;
   }
 
-  /**
-   * Drops everything; the log goes on at `offset`. Where that is before the end, the leader epoch rises: see truncateTo. Else
-   * producers go on as well: their sequences stand, as when records are deleted, while nothing is left of open transactions.
-   */
+  /** Drops everything; the log goes on at `offset`. Where that is before the end, the leader epoch rises: see truncateTo. */
   truncateFullyAndStartAt(offset: number): void {
     this.#checkWritable();
     const state = this.#state;
@@ -278,7 +276,7 @@ export class Log {
     const old = [...segments.all];
     try {
       for (const at of listSnapshots(files, folder)) removeSnapshot(state, at);
-      if (!isBack) this.#keepProducers(offset);
+      if (!isBack) keepProducers(state, offset);
       // Going on, the new segment is there before the old ones go; going back, its offsets are still theirs.
       if (!isBack && segments.active.baseOffset < offset) addSegment(this.#state, this.#sync, offset);
       for (const segment of isBack ? old.reverse() : old)
@@ -292,12 +290,6 @@ export class Log {
     }
     if (isBack) this.#saveEpoch();
     reloadProducers(state);
-  }
-
-  #keepProducers(offset: number): void {
-    const { producers } = this.#state;
-    for (const producerId of producers.openProducers) producers.forgetTransaction(producerId);
-    writeSnapshot(this.#state, offset);
   }
 
   /** Raises the log start to `offset` and deletes the segments that lie wholly before it. Returns the new start. */

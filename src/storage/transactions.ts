@@ -16,7 +16,7 @@ import type { Pacer } from "./pacer.ts";
 import type { CompletedTransaction, ProducerState } from "./producer-state.ts";
 import { type Damage, isDamage, walkBatches } from "./scan.ts";
 import type { Segment } from "./segment.ts";
-import { listSnapshots, nearestSnapshot, removeSnapshot } from "./snapshot-files.ts";
+import { listSnapshots, nearestSnapshot, removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
 
 /** What a walk over a segment tells. */
 interface Gathered {
@@ -126,6 +126,12 @@ export function reloadProducers(state: LogState): void {
   const { producers, offset } = nearestSnapshot(state, endOffset);
   for (const _ of replay(state, producers, offset, endOffset));
   state.producers = producers;
+}
+
+/** The log goes on at `offset`, and all before is dropped: sequences stand, as when records are deleted, and no transaction is open. */
+export function keepProducers(state: LogState, offset: number): void {
+  for (const producerId of state.producers.openProducers) state.producers.forgetTransaction(producerId);
+  writeSnapshot(state, offset);
 }
 
 /**
