@@ -119,3 +119,37 @@ describe("the rows", () => {
     expect(met.size).toBe(12);
   });
 });
+
+it("a swap that is finished has each step on the disk before the next", async () => {
+  const { before, after } = await folders();
+  for (const kind of KINDS) copy(after, kind, before, ".swap");
+  putFile(before, join(FOLDER, `${FIRST}.txnindex.swap`), new Uint8Array(0));
+  const steps: string[] = [];
+  const { remove, rename, syncFolder } = before;
+  before.remove = (path) => {
+    if (before.stat(path) !== undefined) steps.push(`remove ${path.slice(path.lastIndexOf("."))}`);
+    remove.call(before, path);
+  };
+  before.rename = (from, to) => {
+    if (from.endsWith(".swap")) steps.push(to.slice(to.lastIndexOf(".")));
+    rename.call(before, from, to);
+  };
+  before.syncFolder = async (folder) => {
+    steps.push("sync");
+    await syncFolder.call(before, folder);
+  };
+  await told(before);
+  const sources = steps.indexOf("sync");
+  expect(new Set(steps.slice(0, sources))).toEqual(new Set(["remove .log", "remove .index", "remove .timeindex"]));
+  const rest = ["sync", ".txnindex", "sync", ".timeindex", ".index", ".log", "sync"];
+  expect(steps.slice(sources, sources + rest.length)).toEqual(rest);
+});
+
+it("indexes without their log go, and snapshots stay", async () => {
+  const { after } = await folders();
+  const orphans = ["index", "timeindex", "txnindex"].map((kind) => `${"0".repeat(18)}05.${kind}`);
+  const names = after.list(FOLDER);
+  for (const name of orphans) putFile(after, join(FOLDER, name), new Uint8Array(24));
+  await told(after);
+  expect(after.list(FOLDER)).toEqual(names);
+});
