@@ -47,6 +47,11 @@ export const HEADER_BYTES = RECORD_COUNT + 4;
 /** What `batchLength` does not count: base offset and itself. */
 export const LOG_OVERHEAD = PARTITION_LEADER_EPOCH;
 
+/** How large the header at `at` says that its batch is. Whether that is true is another question. */
+export function claimedSize(bytes: Uint8Array, at: number): number {
+  return LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH);
+}
+
 const COMPRESSION_MASK = 0x07;
 export const LOG_APPEND_TIME = 0x08;
 export const TRANSACTIONAL = 0x10;
@@ -78,7 +83,7 @@ export class Batch {
     this.#native = native;
     this.bytes = bytes;
     this.at = at;
-    this.sizeInBytes = LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH);
+    this.sizeInBytes = claimedSize(bytes, at);
     this.baseOffset = readInt64(bytes, at + BASE_OFFSET);
     this.leaderEpoch = readInt32(bytes, at + PARTITION_LEADER_EPOCH);
     this.attributes = readInt16(bytes, at + ATTRIBUTES);

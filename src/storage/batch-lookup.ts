@@ -7,15 +7,7 @@
  * offset, and lies inside its segment. Wherever one of these fails there is no answer, and the long way (log-reader.ts) finds
  * out why: nothing is decided here about damage, gaps or a wrong index.
  */
-import {
-  BATCH_LENGTH,
-  Batch,
-  batchProblem,
-  HEADER_BYTES,
-  LAST_OFFSET_DELTA,
-  LOG_OVERHEAD,
-  MAGIC,
-} from "../format/batch.ts";
+import { Batch, batchProblem, claimedSize, HEADER_BYTES, LAST_OFFSET_DELTA, MAGIC } from "../format/batch.ts";
 import { readInt32, readInt64 } from "../format/integers.ts";
 import * as offsetIndex from "../format/offset-index.ts";
 import type { File } from "./files.ts";
@@ -140,7 +132,7 @@ class Piece {
   sizeAt(position: number, end: number): number {
     const at = position - this.#position;
     if (!this.has(position, HEADER_BYTES) || this.#bytes[at + MAGIC] !== 2) return 0;
-    const size = LOG_OVERHEAD + readInt32(this.#bytes, at + BATCH_LENGTH);
+    const size = claimedSize(this.#bytes, at);
     return size >= HEADER_BYTES && position + size <= end ? size : 0;
   }
 

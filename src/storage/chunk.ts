@@ -2,8 +2,7 @@
  * Reads a run of whole batches from a `.log` file in one go and checks each one's own bytes (length, magic, CRC32C).
  * Whether a batch stands where it should is for structure.ts.
  */
-import { BATCH_LENGTH, Batch, batchProblem, HEADER_BYTES, LOG_OVERHEAD } from "../format/batch.ts";
-import { readInt32 } from "../format/integers.ts";
+import { Batch, batchProblem, claimedSize, HEADER_BYTES, LOG_OVERHEAD } from "../format/batch.ts";
 import type { File } from "./files.ts";
 
 export const CHUNK_BYTES = 256 * 1024;
@@ -111,6 +110,5 @@ function parseChunk(
 
 /** What the header at the start claims, or 0 when there is none. */
 function sizeOfBatch(bytes: Uint8Array, available: number): number {
-  if (available < LOG_OVERHEAD) return 0;
-  return LOG_OVERHEAD + readInt32(bytes, BATCH_LENGTH);
+  return available < LOG_OVERHEAD ? 0 : claimedSize(bytes, 0);
 }

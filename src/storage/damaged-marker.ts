@@ -10,6 +10,7 @@ import {
   Batch,
   CONTROL,
   CRC,
+  claimedSize,
   HEADER_BYTES,
   LOG_OVERHEAD,
   MAGIC,
@@ -69,5 +70,5 @@ function isOneBatchOfData(file: File, position: number, end: number): boolean {
   // The bit that says so may itself be the one that was flipped.
   if (isMarked) bytes[ATTRIBUTES + 1] ^= CONTROL;
   if (crc32c(bytes, ATTRIBUTES, size) === readUint32(bytes, CRC)) return true;
-  return !isMarked && LOG_OVERHEAD + readInt32(bytes, BATCH_LENGTH) === size;
+  return !isMarked && claimedSize(bytes, 0) === size;
 }

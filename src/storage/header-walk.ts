@@ -3,15 +3,7 @@
  * What a header says is not checked, so whoever believes it holds it against something else: the header behind it, an index, or
  * the batch as a whole.
  */
-import {
-  BATCH_LENGTH,
-  Batch,
-  HEADER_BYTES,
-  LOG_OVERHEAD,
-  MAGIC,
-  MAX_TIMESTAMP,
-  RECORD_COUNT,
-} from "../format/batch.ts";
+import { Batch, claimedSize, HEADER_BYTES, MAGIC, MAX_TIMESTAMP, RECORD_COUNT } from "../format/batch.ts";
 import { readInt32, readInt64 } from "../format/integers.ts";
 import type { File } from "./files.ts";
 
@@ -74,7 +66,7 @@ export class HeaderWalk {
     const end = this.#end;
     if (position + HEADER_BYTES > end || !this.#holds(position)) return -1;
     const at = position - this.#windowAt;
-    const size = LOG_OVERHEAD + readInt32(this.#window, at + BATCH_LENGTH);
+    const size = claimedSize(this.#window, at);
     if (size < HEADER_BYTES || position + size > end || this.#window[at + MAGIC] !== 2) return -1;
     this.position = position + size;
     this.#lastSize = size;

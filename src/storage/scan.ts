@@ -6,8 +6,8 @@
  * the batches that follow a find must reach the end of the segment, or zeros that do. Where more damage is in the way, the
  * place that the damaged batch itself claims to end at comes first, then the first find.
  */
-import { BATCH_LENGTH, type Batch, HEADER_BYTES, LOG_OVERHEAD, MAGIC } from "../format/batch.ts";
-import { readInt32, readInt64 } from "../format/integers.ts";
+import { type Batch, claimedSize, HEADER_BYTES, LOG_OVERHEAD, MAGIC } from "../format/batch.ts";
+import { readInt64 } from "../format/integers.ts";
 import {
   CHUNK_BYTES,
   type Chunk,
@@ -180,7 +180,7 @@ class Search {
     const bytes = this.#window;
     const at = position - this.#windowAt;
     if (bytes[at + MAGIC] !== 2) return false;
-    const size = LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH);
+    const size = claimedSize(bytes, at);
     if (size < HEADER_BYTES || size > this.#end - position) return false;
     if (!this.#structure.mayStartAt(readInt64(bytes, at))) return false;
     this.#effort -= size;
@@ -213,7 +213,7 @@ class Search {
   #claimedEnd(position: number): number {
     const header = new Uint8Array(LOG_OVERHEAD);
     const isThere = this.#file.read(header, 0, LOG_OVERHEAD, position) === LOG_OVERHEAD;
-    return isThere ? position + Math.max(HEADER_BYTES, LOG_OVERHEAD + readInt32(header, BATCH_LENGTH)) : this.#end;
+    return isThere ? position + Math.max(HEADER_BYTES, claimedSize(header, 0)) : this.#end;
   }
 }
 

@@ -5,7 +5,7 @@
  * Every reader gets memory of its own, as with any other read. The bytes have not left memory since they were given their checksum,
  * so it is not computed again.
  */
-import { BATCH_LENGTH, Batch, LAST_OFFSET_DELTA, LOG_OVERHEAD } from "../format/batch.ts";
+import { Batch, claimedSize, LAST_OFFSET_DELTA } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import { readInt32, readInt64 } from "../format/integers.ts";
 import type { Native } from "../native.ts";
@@ -115,7 +115,7 @@ export class Tail {
   }
 
   #sizeAt(at: number): number {
-    return LOG_OVERHEAD + readInt32(this.#bytes, at + BATCH_LENGTH);
+    return claimedSize(this.#bytes, at);
   }
 
   #lastOffsetAt(at: number): number {

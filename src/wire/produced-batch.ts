@@ -19,12 +19,11 @@ import type { TopicConfig } from "../engine/config.ts";
 import type { Partition } from "../engine/partition.ts";
 import { hasCode } from "../errors.ts";
 import {
-  BATCH_LENGTH,
   Batch,
   batchProblem,
+  claimedSize,
   HEADER_BYTES,
   LOG_APPEND_TIME,
-  LOG_OVERHEAD,
   MAGIC,
   NO_PRODUCER_ID,
   placeBatch,
@@ -32,7 +31,6 @@ import {
 } from "../format/batch.ts";
 import type { SealedBatch } from "../format/batch-builder.ts";
 import { COMPRESSIONS, type Compression, compress, MAX_UNPACKED_BYTES } from "../format/compression.ts";
-import { readInt32 } from "../format/integers.ts";
 import { COLUMNS, KEY_LENGTH, type RecordTable } from "../format/record.ts";
 import { ERROR, Refused } from "./error-codes.ts";
 
@@ -75,7 +73,7 @@ export function checkProduced(
 function checkOneBatch(records: Uint8Array, native: Partition["native"]): void {
   if (records.length < HEADER_BYTES) throw invalid(`${records.length} bytes are no record batch`);
   if (records[MAGIC] < 2) throw invalid(`message format ${records[MAGIC]}: only record batches of magic 2 are taken`);
-  const size = LOG_OVERHEAD + readInt32(records, BATCH_LENGTH);
+  const size = claimedSize(records, 0);
   if (size < records.length && size >= HEADER_BYTES) throw invalid("more than one record batch for a partition");
   const problem = batchProblem(records, 0, records.length, native);
   if (problem === undefined) return;
