@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "./errors.ts";
 
 /** The number of this interface; native/src/lib.rs has the same. */
-const ABI = 6;
+const ABI = 7;
 
 /**
  * What the module exports. Ranges are [start, end) of a buffer. Files are descriptors: those functions exist on Unix systems only,
@@ -61,6 +61,10 @@ export interface Native {
   unmap?(map: number): void;
   /** Looks a record up in a mapped file and copies it out: see format/record-copies.ts. Its size, or one of the answers named there. */
   findRecord?(memory: Uint8Array): number;
+  /** Linux: blocks for the bytes from `from` to `to`, the size of the file afterwards. 0, or an error number. */
+  allocate?(descriptor: number, from: number, to: number): number;
+  /** `seal` of the batch that `from` begins with, and a copy into a writable map; false where that cannot be had. */
+  copySealed?(map: number, from: Uint8Array, position: number): boolean;
 }
 
 /**

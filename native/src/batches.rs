@@ -50,6 +50,12 @@ pub fn size_of_batch(bytes: &[u8]) -> Option<usize> {
     (size >= HEADER_BYTES && size <= bytes.len() && bytes[MAGIC] == 2).then_some(size)
 }
 
+/// The batch at the start; none when it is not there as a whole.
+pub fn first(bytes: &mut [u8]) -> Option<&mut [u8]> {
+    let size = size_of_batch(bytes)?;
+    bytes.get_mut(..size)
+}
+
 /// Puts the checksum into the header. What is shorter than a header has none, and is left as it is.
 pub fn seal(batch: &mut [u8]) {
     if batch.len() >= HEADER_BYTES {
@@ -120,6 +126,18 @@ mod tests {
         }
         // A compacted batch has fewer records than offsets.
         assert!(good_batches(&patched(batch(3, b"abc"), RECORD_COUNT, &0i32.to_be_bytes(), true)) > 0);
+    }
+
+    #[test]
+    fn the_first_batch_is_what_its_header_says() {
+        let good = batch(1, b"abc");
+        let mut more = [good.clone(), vec![1, 2, 3]].concat();
+        assert_eq!(first(&mut more).unwrap(), &good[..]);
+        assert!(first(&mut more[..good.len() - 1]).is_none());
+        for length in [i32::MIN, -1, i32::MAX] {
+            assert!(first(&mut patched(good.clone(), BATCH_LENGTH, &length.to_be_bytes(), false)).is_none());
+        }
+        assert!(first(&mut []).is_none());
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub fn read(descriptor: i32, into: &mut [u8], position: u64) -> f64 {
     transfer(into.len(), |done| file.read_at(&mut into[done..], position + done as u64))
 }
 
+/// Blocks for the bytes from `from` to `to`, which read as zeros: 0, or the error number, negative. `fallocate`, not `posix_fallocate`,
+/// which writes to every block where the file system has no such thing.
+#[cfg(target_os = "linux")]
+pub fn allocate(descriptor: i32, from: i64, to: i64) -> i32 {
+    loop {
+        // SAFETY: no memory is touched; a number that is no open descriptor makes the system answer EBADF.
+        if unsafe { libc::fallocate(descriptor, 0, from, to.saturating_sub(from)) } == 0 {
+            return 0;
+        }
+        match std::io::Error::last_os_error() {
+            error if error.kind() == ErrorKind::Interrupted => {}
+            error => return -error.raw_os_error().unwrap_or(EIO),
+        }
+    }
+}
+
 /// The system may do a part of what it was asked: it is asked for the rest until it does nothing, or says why.
 fn transfer(length: usize, mut part: impl FnMut(usize) -> std::io::Result<usize>) -> f64 {
     let mut done = 0;
@@ -61,6 +77,22 @@ mod tests {
         assert_eq!(read(file.as_raw_fd(), &mut into, 2), 6.0);
         assert_eq!(&into, b"\0hello\x09\x09\x09\x09");
         assert_eq!(read(file.as_raw_fd(), &mut into, 100), 0.0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn allocated_bytes_are_zeros_with_blocks() {
+        use std::os::unix::fs::MetadataExt;
+        let (path, file) = temporary("allocates");
+        assert_eq!(write(file.as_raw_fd(), b"hello", 0), 5.0);
+        assert_eq!(allocate(file.as_raw_fd(), 5, 65536), 0);
+        let read = std::fs::read(&path).unwrap();
+        assert_eq!((&read[..5], read.len()), (&b"hello"[..], 65536));
+        assert!(read[5..].iter().all(|&byte| byte == 0));
+        assert!(file.metadata().unwrap().blocks() * 512 >= 65536);
+        assert_eq!(allocate(file.as_raw_fd(), 65536, 65536), -libc::EINVAL);
+        assert_eq!(allocate(1 << 30, 0, 1), -libc::EBADF);
         std::fs::remove_file(path).unwrap();
     }
 

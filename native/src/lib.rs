@@ -29,7 +29,7 @@ use napi_derive::napi;
 type Out<'a, T> = &'a mut [T];
 
 /// Raised whenever a function changes: src/native.ts takes a module of the same number only.
-const ABI: u32 = 6;
+const ABI: u32 = 7;
 
 #[napi(catch_unwind)]
 pub fn abi() -> u32 {
@@ -141,6 +141,28 @@ pub fn unmap(id: f64) {
 #[napi(catch_unwind)]
 pub fn find_record(memory: Out<'_, u8>) -> i32 {
     slips::find_record(memory)
+}
+
+/// The file gets blocks for all of its bytes from `from` to `to`, which is its size afterwards: 0, or a negative error number.
+#[cfg(target_os = "linux")]
+#[napi(catch_unwind)]
+pub fn allocate(descriptor: i32, from: f64, to: f64) -> i32 {
+    files::allocate(descriptor, from as i64, to as i64)
+}
+
+/// `seal`, and a copy to `position` of a writable map, of the batch at the start of `bytes`: few arguments, for each costs as much as the
+/// copy. False when there is no such batch, or the map is gone or too short: then it is to be written.
+#[cfg(unix)]
+#[napi(catch_unwind)]
+pub fn copy_sealed(map: f64, bytes: Out<'_, u8>, position: f64) -> bool {
+    let Some(batch) = batches::first(bytes) else { return false };
+    batches::seal(batch);
+    let start = position as usize;
+    let copied = maps::write(map, |file| {
+        let place = file.get_mut(start..start.saturating_add(batch.len()));
+        place.map(|place| place.copy_from_slice(batch)).is_some()
+    });
+    copied.unwrap_or(false)
 }
 
 /// Compresses bytes[start, end) to out[at, limit). The size, or negative: see codecs.rs. So do all that follow.

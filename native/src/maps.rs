@@ -5,7 +5,8 @@
 //!   read(id, |bytes| …)                 what the closure makes of the bytes; None when the map is gone, or a page cannot be had
 //!   write(id, |bytes| …)                the same of a writable map; after None the bytes may be in the file, or some of them
 //!
-//! Promises. A map covers what the file has when it is made, and never more; it outlives its descriptor. The least recently used one
+//! Promises. A map covers what the file has when it is made, and never more; a writable one only where all of that has blocks, so that no
+//! write needs room. It outlives its descriptor. The least recently used one
 //! goes when there are too many, at any call of `map`: an id is a right to ask, not to be answered, and is never given twice. Each thread
 //! has maps of its own, which go with it. Who cuts a file back, removes or closes it unmaps it first.
 //!
@@ -26,6 +27,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, compiler_fence};
 
 /// The system allows 65,530 in a process (`vm.max_map_count`).
 const MAX_MAPS: usize = 256;
+
+/// What `st_blocks` counts, whatever the file system's own blocks are.
+const BLOCK_BYTES: usize = 512;
 
 /// More threads than these do without maps.
 const MAX_THREADS: usize = 64;
@@ -57,7 +61,6 @@ pub fn read<T>(id: f64, work: impl FnOnce(&[u8]) -> T) -> Option<T> {
 }
 
 /// None also where the map is read-only.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the small appends, which come behind"))]
 pub fn write<T>(id: f64, work: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
     MAPS.with_borrow_mut(|maps| {
         maps.guarded(id, |map| {
@@ -161,8 +164,13 @@ impl Drop for Maps {
 
 impl Map {
     fn new(descriptor: i32, length: usize, writable: bool) -> Result<Self, i32> {
-        if length == 0 || length > size_of_file(descriptor)? {
+        let stat = stat_of(descriptor)?;
+        if length == 0 || length > stat.st_size as usize {
             return Err(libc::EINVAL);
+        }
+        // A file system may take an allocation for a wish.
+        if writable && length > stat.st_blocks as usize * BLOCK_BYTES {
+            return Err(libc::ENOTSUP);
         }
         let protection = protection(writable);
         // SAFETY: a new range of the system's choosing, so no memory that anybody has is touched.
@@ -185,14 +193,14 @@ fn protection(writable: bool) -> c_int {
     if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ }
 }
 
-fn size_of_file(descriptor: i32) -> Result<usize, i32> {
+fn stat_of(descriptor: i32) -> Result<libc::stat, i32> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the system fills what it is given room for; a number that is no open descriptor makes it answer EBADF.
     if unsafe { libc::fstat(descriptor, stat.as_mut_ptr()) } != 0 {
         return Err(last_error());
     }
     // SAFETY: filled, since the call has gone well.
-    Ok(unsafe { stat.assume_init() }.st_size as usize)
+    Ok(unsafe { stat.assume_init() })
 }
 
 fn last_error() -> i32 {
@@ -434,6 +442,14 @@ mod tests {
         write(id, |bytes| bytes[0] = b'J').unwrap();
         assert_eq!(std::fs::read(&file.path).unwrap(), b"Jello");
         assert_eq!(write(file.map(5, false), |bytes| bytes[0] = b'x'), None);
+    }
+
+    #[test]
+    fn a_file_with_holes_is_not_mapped_for_writes() {
+        let file = Temporary::new("holes", b"hello");
+        file.file.set_len(1 << 20).unwrap();
+        assert_eq!(file.map(1 << 20, true), f64::from(-libc::ENOTSUP));
+        assert!(file.map(1 << 20, false) > 0.0);
     }
 
     #[test]

@@ -1,15 +1,26 @@
 /**
  * Reads a topic without owning its directory, and goes on with what its owner writes there.
  *
- * A log that was opened read-only shows what was there at the open. So it is opened again whenever the files of the topic
- * have grown, and reading goes on where it was.
+ * A log that was opened read-only shows what was there at the open. So it is opened again whenever there is more in the files of the
+ * topic, and reading goes on where it was. Files grow ahead of what is written to them: so the bytes behind the end are looked at.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { type ConsumerRecord, type From, type OnCorrupt, type OutOfRange, type Topic, VarveError } from "../index.ts";
+import { ENGINE } from "../engine/engine.ts";
+import { HEADER_BYTES } from "../format/batch.ts";
+import {
+  type ConsumerRecord,
+  type From,
+  type OnCorrupt,
+  type OutOfRange,
+  type Topic,
+  VarveError,
+  type VarveLog,
+} from "../index.ts";
 import { DiskFiles } from "../storage/disk-files.ts";
 import type { Files } from "../storage/files.ts";
 import { absolutePath, join, parsePartitionFolder } from "../storage/paths.ts";
 import { openLog } from "./data-log.ts";
+import { openIfThere } from "./small-files.ts";
 
 export interface FollowOptions {
   dir: string;
@@ -32,6 +43,7 @@ export async function* followTopic(options: FollowOptions): AsyncGenerator<Consu
   const { dir, topic, partitions, onCorrupt, isBounded, signal } = options;
   const files = new DiskFiles();
   let { from, outOfRange } = options;
+  let ends: readonly End[] = [];
   for (;;) {
     const seen = sizesOf(files, absolutePath(dir), topic);
     const log = await openLog(dir, { readOnly: true });
@@ -42,13 +54,17 @@ export async function* followTopic(options: FollowOptions): AsyncGenerator<Consu
       consumer.on("corrupt", options.corrupt);
       yield* consumer;
       from = { offsets: Object.fromEntries(consumer.position().map((at) => [at.partition, at.offset])) };
+      ends = endsOf(log, topic);
     } finally {
       await log.close();
     }
     yield undefined;
     if (isBounded) return;
     outOfRange = "earliest";
-    while (!signal.aborted && sizesOf(files, absolutePath(dir), topic) === seen) await pause(signal);
+    const isSame = () => sizesOf(files, absolutePath(dir), topic) === seen && ends.every((end) => isEnd(files, end));
+    do {
+      await pause(signal);
+    } while (!signal.aborted && isSame());
     if (signal.aborted) return;
   }
 }
@@ -77,6 +93,32 @@ function sizesOf(files: Files, dir: string, topic: string): string {
     }
   }
   return sizes.join("\n");
+}
+
+/** Where a log ends, in the file of its last segment. */
+interface End {
+  path: string;
+  position: number;
+}
+
+function endsOf(log: VarveLog, name: string): End[] {
+  const { partitions } = log[ENGINE].topic(name);
+  return partitions.flatMap((partition) => {
+    const [last] = partition?.isReady ? [...partition.segmentSizes].slice(-1) : [];
+    return last === undefined ? [] : [{ path: last[0], position: last[1] }];
+  });
+}
+
+/** Whether there is nothing, or nothing but room, where the next batch would come. */
+function isEnd(files: Files, { path, position }: End): boolean {
+  const file = openIfThere(files, path);
+  if (file === undefined) return false;
+  try {
+    const header = new Uint8Array(HEADER_BYTES);
+    return header.subarray(0, file.read(header, 0, HEADER_BYTES, position)).every((byte) => byte === 0);
+  } finally {
+    file.close();
+  }
 }
 
 /** Ends early when the signal is aborted. */

@@ -269,13 +269,18 @@ class SegmentCheck {
         this.#note(scanned);
       } else {
         const isAtEnd = scanned.resume === undefined && this.#nextBase === undefined;
-        if (isAtEnd && scanned.isZeros) return undefined;
+        if (scanned.isZeros && (isAtEnd || this.#isRoom(scanned))) return undefined;
         if (isAtEnd && this.#target.isLive && mayLookAgain) return scanned.position;
         this.#meetDamage(scanned, size);
       }
       await this.#verification.rest();
     }
     return undefined;
+  }
+
+  /** A sealed segment loses its room when the next one begins, though not at once on the disk. */
+  #isRoom(damage: Damage): boolean {
+    return !this.#target.isClean && damage.from === this.#nextBase;
   }
 
   #note(batch: Batch): void {

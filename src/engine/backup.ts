@@ -61,13 +61,14 @@ export async function backUp(dir: DataDirectory, target: Files, to: string): Pro
 function capture(files: Files, partition: Partition, to: string): CapturedPartition {
   const folder = join(to, nameOf(partition.folder));
   const names = (files.list(partition.folder) ?? []).filter(isWorthCopying);
+  const sizes = partition.segmentSizes;
   return {
     partition,
     folder,
     startOffset: partition.startOffset,
     files: names.map((name) => {
       const from = join(partition.folder, name);
-      return { from, to: join(folder, name), size: files.stat(from)?.size ?? 0 };
+      return { from, to: join(folder, name), size: sizes.get(from) ?? files.stat(from)?.size ?? 0 };
     }),
   };
 }

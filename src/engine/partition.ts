@@ -148,6 +148,10 @@ export class Partition {
     return this.#log?.poisoned;
   }
 
+  get segmentSizes(): Map<string, number> {
+    return this.#opened().segmentSizes;
+  }
+
   /** Where a reader stops. */
   bound(isolation: Isolation, durable: boolean): number {
     const bound = isolation === "read_committed" ? this.lastStableOffset : this.highWatermark;
@@ -376,12 +380,11 @@ export class Partition {
     const { name: topic, id: topicId } = this.topic;
     const config = logConfigOf(this.topic.config);
     const report = (event: LogEvent) => this.#host.report(event);
-    const { index: partition } = this;
     try {
       const { folder, lastClose, recoveryPoint = 0, cleanedOffset } = this.#place;
       const startOffset = startAfterLoss(placeOf(this), this.#place, this.#host);
-      const place = { folder, lastClose, recoveryPoint, cleanedOffset, startOffset };
-      const log = await Log.open({ files, clock, readOnly, topic, topicId, partition, config, report, ...place });
+      const place = { partition: this.index, folder, lastClose, recoveryPoint, cleanedOffset, startOffset };
+      const log = await Log.open({ files, clock, readOnly, topic, topicId, config, report, ...place });
       if (this.#isLetGo) log.closeNow();
       this.#log = log;
       this.failure = undefined;

@@ -75,7 +75,7 @@ function findAgain(state: LogState): boolean {
     found.push(before !== undefined && isThere(before) ? before : new Segment(state.files, state.folder, base, false));
   }
   const isFound =
-    found.length > 0 && found.every((segment) => known.get(segment.baseOffset) === segment || open(segment));
+    found.length > 0 && found.every((segment) => known.get(segment.baseOffset) === segment || open(state, segment));
   const over = isFound ? segments.all : found;
   const kept = isFound ? found : segments.all;
   for (const segment of over) if (!kept.includes(segment)) segment.close();
@@ -103,10 +103,10 @@ function isThere(segment: Segment): boolean {
   }
 }
 
-/** False when it has gone since its name was read. */
-function open(segment: Segment): boolean {
+/** False when it has gone since its name was read. Of one that begins at the end nothing was found, whatever room it has by now. */
+function open({ endOffset }: LogState, segment: Segment): boolean {
   if (!isThere(segment)) return false;
-  segment.size = segment.log.size();
+  segment.size = segment.baseOffset < endOffset ? segment.log.size() : 0;
   return true;
 }
 

@@ -19,6 +19,9 @@ import { closedError, foundError, readOnlyError, systemError } from "./system-er
 
 export const FILE_MODE = 0o600;
 
+/** Past that the system's own copying beats one into a map, whose pages have to be had one by one. */
+const MOST_MAPPED_BYTES = 4096;
+
 /** Undefined on Windows, which has no such flag. */
 export const NO_FOLLOW: number | undefined = constants.O_NOFOLLOW;
 
@@ -31,6 +34,9 @@ export class DiskFile implements File, Holder {
   #descriptor = -1;
   /** It outlives the descriptor. */
   #map: FileMap | undefined;
+  /** A map of the bytes before `#roomBytes`, to write to; 0 when there is none. Never kept beyond the descriptor. */
+  #room = 0;
+  #roomBytes = 0;
   #identity: { dev: number; ino: number } | undefined;
   #closed = false;
 
@@ -133,6 +139,10 @@ export class DiskFile implements File, Holder {
     }
     const descriptor = this.#useForWriting();
     this.#written++;
+    if (at === 0 && length <= MOST_MAPPED_BYTES && position + length <= this.#roomBytes) {
+      if (native.copySealed!(this.#room, from, position)) return;
+      this.#leaveRoom();
+    }
     const done = this.#counted("write", native.writeSealed(descriptor, from, at, length, position));
     if (done < length) throw foundError("write", this.path, "ENOSPC");
   }
@@ -149,12 +159,31 @@ export class DiskFile implements File, Holder {
   truncate(size: number): void {
     const descriptor = this.#useForWriting();
     this.#map?.unmap();
+    this.#leaveRoom();
     this.#written++;
     try {
       ftruncateSync(descriptor, size);
     } catch (error) {
       throw systemError("truncate", this.path, error);
     }
+  }
+
+  allocate(size: number): boolean {
+    const { native } = this;
+    const descriptor = this.#useForWriting();
+    if (!native?.allocate) return false;
+    const before = this.size();
+    if (size > before) {
+      this.#written++;
+      const isAllocated = native.allocate(descriptor, before, size) === 0;
+      // A part of it may have been had.
+      if (!isAllocated && this.size() > before) this.truncate(before);
+      if (!isAllocated) return false;
+    }
+    this.#leaveRoom();
+    this.#room = Math.max(0, native.map!(descriptor, size, true));
+    this.#roomBytes = this.#room === 0 ? 0 : size;
+    return true;
   }
 
   /**
@@ -190,11 +219,13 @@ export class DiskFile implements File, Holder {
     if (this.#closed) return;
     this.#closed = true;
     this.#map?.unmap();
+    this.#leaveRoom();
     if (!this.#isAwaited) this.#closeDescriptor();
     if (this.#failure && !this.#failureSeen) throw this.#seen(this.#failure);
   }
 
   release(): void {
+    this.#leaveRoom();
     try {
       if (this.dirty && !this.#failure) {
         fdatasyncSync(this.#descriptor);
@@ -313,8 +344,15 @@ export class DiskFile implements File, Holder {
     }
   }
 
+  #leaveRoom(): void {
+    if (this.#room > 0) this.native?.unmap?.(this.#room);
+    this.#room = 0;
+    this.#roomBytes = 0;
+  }
+
   #closeDescriptor(): void {
     if (this.#descriptor < 0) return;
+    this.#leaveRoom();
     this.#descriptors.drop(this);
     closeQuietly(this.#descriptor);
     this.#descriptor = -1;

@@ -64,6 +64,11 @@ export interface File {
    */
   findRecord?(copies: RecordCopies): number;
   truncate(size: number): void;
+  /**
+   * Makes the file `size` bytes long, if it is shorter, with blocks for all of the new ones, which are zeros: writes to them find room, and
+   * small batches are copied there faster. False, and nothing has changed, where the system has no such thing, or no room.
+   */
+  allocate(size: number): boolean;
   /** fdatasync off the event loop. Covers the writes that returned before the call. */
   sync(): Promise<void>;
   syncNow(): void;

@@ -195,7 +195,7 @@ class Loader {
   /** True when the log was cut inside or behind this segment. */
   async #walkSegment(segment: Segment): Promise<boolean> {
     const state = this.#state;
-    const { size } = segment;
+    let { size } = segment;
     // Before the index is forgotten: that of a compacted segment is a witness of what may be missing.
     const structureOfAll = structureIn(state, segment, segment.baseOffset);
     this.#walked.push(segment);
@@ -205,7 +205,10 @@ class Loader {
     const structure = (await this.#passSynced(segment, size)) ?? structureOfAll;
     for (const scanned of walkBatches(segment.log, size, structure, segment.size)) {
       if (isDamage(scanned)) {
-        if (this.#meetDamage(segment, scanned, size)) return true;
+        if (isRoom(scanned, state.segments.after(segment))) {
+          size = scanned.position;
+          if (!state.readOnly) segment.truncate(size, segment.endOffset);
+        } else if (this.#meetDamage(segment, scanned, size)) return true;
         continue;
       }
       this.#see(segment, scanned);
@@ -265,7 +268,7 @@ class Loader {
       segment.size = damage.resume?.position ?? size;
       return false;
     }
-    this.#truncatedBytes += size - damage.position;
+    if (!damage.isZeros) this.#truncatedBytes += size - damage.position;
     this.#mayHaveLost ||= !damage.isZeros;
     if (verdict !== "cut") keepAside(this.#state, segment, damage.position, size);
     const mayHaveGaps = hasGaps(this.#state) && segment !== this.#state.segments.active;
@@ -427,4 +430,9 @@ class Loader {
     const { from, position, reason } = damage;
     report({ kind: "corrupt", topic, partition, from, to, file: nameOf(segment.path), position, reason });
   }
+}
+
+/** Room at the end of a segment that was sealed, and nothing missing behind it: only the cut did not come through. */
+function isRoom({ isZeros, from }: Damage, next: Segment | undefined): boolean {
+  return isZeros && next?.baseOffset === from;
 }

@@ -32,6 +32,7 @@ export type LogEvent =
       partition: number;
       endOffset: number;
       scannedBytes: number;
+      /** Without room, which is zeros: that was nothing. */
       truncatedBytes: number;
     }
   | {

@@ -106,6 +106,13 @@ export class LogSync {
     this.durableOffset = endOffset;
   }
 
+  /** Nothing comes behind: the room in front of the appends goes, and all is durable when it resolves. */
+  settle(): Promise<void> {
+    const { active } = this.#state.segments;
+    if (active.trim()) this.touch(active);
+    return this.flush();
+  }
+
   /** The names in the folder are durable when it resolves, whatever else is not. */
   async syncFolder(): Promise<void> {
     if (this.poisoned) throw this.poisoned;

@@ -22,10 +22,10 @@ import { LogSync } from "./log-sync.ts";
 import { ProducerExpiry } from "./producer-expiry.ts";
 import type { OpenTransaction } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
-import { addSegment, beginSegment, cutSegment, deleteSegment, isRollDue, rollSegment, sealSegment } from "./roll.ts";
+import { addSegment, beginSegment, cutSegment, deleteSegment, finishLog, isRollDue, rollSegment } from "./roll.ts";
 import type { Segment } from "./segment.ts";
 import type { SequenceVerdict } from "./sequences.ts";
-import { listSnapshots, removeSnapshot, removeStraySnapshots, writeSnapshot } from "./snapshot-files.ts";
+import { listSnapshots, removeSnapshot } from "./snapshot-files.ts";
 import { AbortedTransactions, keepProducers, rebuildTransactionIndex, reloadProducers } from "./transactions.ts";
 
 export type { LogOptions } from "./log-loader.ts";
@@ -97,6 +97,10 @@ export class Log {
   get sizeInBytes(): number {
     return this.#state.segments.sizeInBytes;
   }
+  /** By the paths of their logs: the file of the active one may have room behind. */
+  get segmentSizes(): Map<string, number> {
+    return new Map(this.#state.segments.all.map(({ path, size }) => [path, size]));
+  }
   get segmentCount(): number {
     return this.#state.segments.all.length;
   }
@@ -142,11 +146,13 @@ export class Log {
     const segment = isDue ? rollSegment(state, this.#sync) : active;
     if (segment.size === 0) beginSegment(state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
-    segment.append(batch, lastOffset, state.config.indexIntervalBytes);
+    segment.append(batch, lastOffset, state.config.indexIntervalBytes, state.config.segmentBytes);
     this.#sync.touch(segment);
     state.endOffset = lastOffset + 1;
     if (this.#reader.tail.isWanted) this.#reader.tail.note(batch, segment.size - size, baseOffset);
-    if (hasProducerId(bytes, start)) this.#noteProducer(segment, bytes, start, baseOffset, lastOffset);
+    if (!hasProducerId(bytes, start)) return baseOffset;
+    const completed = state.producers.appended(bytes, start, baseOffset, lastOffset);
+    if (completed !== undefined) this.#aborted.note(segment, completed);
     return baseOffset;
   }
 
@@ -358,8 +364,8 @@ export class Log {
     await this.compaction.stop();
     try {
       if (!this.#state.readOnly && this.poisoned === undefined) {
-        await this.#sync.flush();
-        await this.#finish();
+        await this.#sync.settle();
+        if (!(this.#wasClean && this.#sync.isUntouched)) await finishLog(this.#state, this.#sync);
       }
     } catch (error) {
       this.#release();
@@ -382,24 +388,6 @@ export class Log {
       }
     }
     return first;
-  }
-
-  async #finish(): Promise<void> {
-    const state = this.#state;
-    const { active } = state.segments;
-    if (active.size === 0 && state.endOffset === 0) return;
-    if (this.#wasClean && this.#sync.isUntouched) return;
-    if (active.size === 0) beginSegment(this.#state, this.#sync, active);
-    sealSegment(this.#state, active);
-    await active.syncIndexes();
-    writeSnapshot(state, state.endOffset);
-    removeStraySnapshots(state);
-    await state.files.syncFolder(state.folder);
-  }
-
-  #noteProducer(segment: Segment, bytes: Uint8Array, at: number, baseOffset: number, lastOffset: number): void {
-    const completed = this.#state.producers.appended(bytes, at, baseOffset, lastOffset);
-    if (completed !== undefined) this.#aborted.note(segment, completed);
   }
 
   #raiseEpoch(): void {

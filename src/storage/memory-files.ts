@@ -35,6 +35,8 @@ export interface MemoryFilesOptions {
   clock?: Pick<Clock, "now">;
   /** The tree to start from, which then belongs to the new object. Without it there is only the empty folder "/". */
   root?: MemoryFolderNode;
+  /** Files can be allocated in advance, as on a disk; false when not given, since memory gains nothing by it. */
+  allocates?: boolean;
   /** As the environment has it when not given; null for none. */
   native?: Native | null;
 }
@@ -45,12 +47,14 @@ const MAX_NAME_BYTES = 255;
 export class MemoryFiles implements Files {
   readonly native: Native | undefined;
   readonly root: MemoryFolderNode;
+  readonly allocates: boolean;
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
   #used = 0;
 
   constructor(options: MemoryFilesOptions = {}) {
     this.native = options.native === undefined ? defaultNative() : (options.native ?? undefined);
+    this.allocates = options.allocates ?? false;
     this.#capacity = options.capacity ?? Number.POSITIVE_INFINITY;
     this.#clock = options.clock ?? systemClock;
     this.root = options.root ?? this.#emptyFolder();
@@ -63,9 +67,10 @@ export class MemoryFiles implements Files {
   }
 
   /** An independent copy. Cheap: contents are shared until one side writes. */
-  clone(clock: Pick<Clock, "now"> = this.#clock): MemoryFiles {
+  clone(clock: Pick<Clock, "now"> = this.#clock, allocates = this.allocates): MemoryFiles {
     const root = cloneFolder(this.root, new Map());
-    return new MemoryFiles({ capacity: this.#capacity, clock, root, native: this.native ?? null });
+    const { native = null } = this;
+    return new MemoryFiles({ capacity: this.#capacity, clock, root, allocates, native });
   }
 
   /** What lies at the path. */
@@ -277,6 +282,16 @@ class MemoryFile implements File {
       throw foundError("truncate", this.path, "ENOSPC");
     }
     content.truncate(size);
+  }
+
+  allocate(size: number): boolean {
+    const content = this.#useForWriting();
+    if (!this.#files.allocates) return false;
+    const grows = Math.max(0, size - content.size);
+    const taken = this.#files.take(this.#node, grows);
+    if (taken === grows) content.truncate(content.size + grows);
+    else this.#files.take(this.#node, -taken);
+    return taken === grows;
   }
 
   async sync(): Promise<void> {

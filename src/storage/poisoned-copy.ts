@@ -13,7 +13,8 @@ const COPY_BYTES = 1024 * 1024;
 /** The marker goes last: who dies on the way begins anew. */
 export async function copyPoisoned(state: LogState, recoveryPoint: number, pacer: Pacer): Promise<void> {
   const { files, folder, segments } = state;
-  for (const segment of segments.from(recoveryPoint)) await copy(state, segment, pacer);
+  // Of the segment that ends there all batches are on the disk, but maybe not that it was cut to its size when it was sealed.
+  for (const segment of segments.from(recoveryPoint - 1)) await copy(state, segment, pacer);
   await files.syncFolder(folder);
   files.remove(join(folder, POISONED));
   await files.syncFolder(folder);

@@ -15,6 +15,8 @@
  *   F     any         before the recovery point nothing good  rot at the very end      cut, kept aside; the log goes on at
  *                                                                                      the recovery point
  *
+ * Zeros that end a segment behind which nothing is missing are room as well: the segment was sealed, and its cut did not come through.
+ *
  * "clean" counts as "process": nothing should be wrong then, and if something is, it is not for want of a sync. Where
  * records may have been lost the leader epoch rises, so that an offset used again can be told apart.
  *

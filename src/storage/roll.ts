@@ -5,7 +5,7 @@ import type { LogSync } from "./log-sync.ts";
 import { isDamage, scanBatches } from "./scan.ts";
 import { MAX_SEGMENT_BYTES, Segment } from "./segment.ts";
 import { ensureTimes, rebuildIndexes } from "./segment-index.ts";
-import { removeSnapshot, writeSnapshot } from "./snapshot-files.ts";
+import { removeSnapshot, removeStraySnapshots, writeSnapshot } from "./snapshot-files.ts";
 import { rebuildTransactionIndex } from "./transactions.ts";
 
 /**
@@ -53,6 +53,18 @@ export function sealSegment(state: LogState, segment: Segment): void {
   segment.seal();
   segment.writeIndexes();
   if (segment.transactionIndex.isStale) rebuildTransactionIndex(state, segment);
+}
+
+/** Leaves a log that was synced as Kafka's tools expect it. */
+export async function finishLog(state: LogState, sync: LogSync): Promise<void> {
+  const { active } = state.segments;
+  if (active.size === 0 && state.endOffset === 0) return;
+  if (active.size === 0) beginSegment(state, sync, active);
+  sealSegment(state, active);
+  await active.syncIndexes();
+  writeSnapshot(state, state.endOffset);
+  removeStraySnapshots(state);
+  await state.files.syncFolder(state.folder);
 }
 
 /** Where its file cannot be made, the first append does. */

@@ -21,6 +21,7 @@ import type { File } from "./files.ts";
 import type { Structure } from "./structure.ts";
 
 const EMPTY = new Uint8Array(0);
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 export interface Place {
   position: number;
@@ -72,8 +73,11 @@ export function* scanBatches(
         damage = describe(file, batch.position, searchFrom, end, structure, misfit);
       }
     }
-    if (damage === undefined && chunk.problem !== undefined)
+    if (damage === undefined && chunk.problem !== undefined) {
       damage = describe(file, position, position + 1, end, structure, tellProblem(chunk.problem));
+      // Where the log's owner was just writing: a batch that has others behind it is there.
+      if (!damage.isZeros && readBatchAt(file, position, end) !== undefined) continue;
+    }
     if (damage === undefined) continue;
     yield damage;
     if (damage.resume === undefined) return;
@@ -115,8 +119,9 @@ function describe(
   reason: string,
 ): Damage {
   const from = structure.nextOffset;
-  const resume = new Search(file, end, structure).from(searchFrom, position);
-  return { position, from, reason, resume, isZeros: resume === undefined && isZero(file, position, end) };
+  const isZeros = isZero(file, position, end);
+  const resume = isZeros ? undefined : new Search(file, end, structure).from(searchFrom, position);
+  return { position, from, reason, resume, isZeros };
 }
 
 /** Bytes that may be checksummed in vain, over those there are: a record full of headers must not take for ever. */
@@ -221,7 +226,7 @@ function isZero(file: File, position: number, end: number): boolean {
   const window = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(end - position, 1)));
   while (position < end) {
     const available = file.read(window, 0, Math.min(window.length, end - position), position);
-    for (let i = 0; i < available; i++) if (window[i] !== 0) return false;
+    if (ZEROS.compare(window, 0, available, 0, available) !== 0) return false;
     if (available === 0) return true;
     position += available;
   }

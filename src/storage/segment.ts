@@ -20,6 +20,7 @@ import { type Chunk, type ChunkMemory, readChunk, sizeOfBatchAt } from "./chunk.
 import type { File, Files } from "./files.ts";
 import { IndexFile } from "./index-file.ts";
 import { join, SEGMENT_FILES, type SegmentFileKind, segmentFile, withState } from "./paths.ts";
+import { sizeWithRoom } from "./preallocation.ts";
 import { TransactionIndexFile } from "./transaction-index-file.ts";
 
 /** Positions and relative offsets in the indexes have 31 bits. */
@@ -60,6 +61,10 @@ export class Segment {
   #bytesSinceEntry = 0;
   /** A failed write may have left bytes behind `size` that could not be cut yet. */
   #hasTail = false;
+  /** The file has been made so long, with zeros behind `size`; 0 when it ends there. */
+  #sizeWithRoom = 0;
+  /** Where there is none it is not asked for again in this segment. */
+  #isRoomRefused = false;
   #isClosed = false;
 
   constructor(files: Files, folder: string, baseOffset: number, writable: boolean, state: SegmentState = "live") {
@@ -113,12 +118,16 @@ export class Segment {
     return this.#log;
   }
 
-  /** Writes a placed batch behind the last one. When that fails, no byte of it stays. */
-  append(batch: SealedBatch, lastOffset: number, interval: number): void {
+  /**
+   * Writes a placed batch behind the last one. When that fails, no byte of it stays. The file gets room for others in advance, up to
+   * `roomBytes` at the most.
+   */
+  append(batch: SealedBatch, lastOffset: number, interval: number, roomBytes = 0): void {
     const { bytes, start, end, maxTimestamp } = batch;
     const size = end - start;
-    this.trim();
+    if (this.#hasTail) this.trim();
     try {
+      if (this.size + size > this.#sizeWithRoom) this.#makeRoom(this.size + size, roomBytes);
       if (batch.lacksChecksum) this.log.writeSealed(bytes, start, size, this.size);
       else this.log.write(bytes, start, size, this.size);
     } catch (error) {
@@ -242,15 +251,18 @@ export class Segment {
     this.size = position;
     this.endOffset = endOffset;
     this.#hasTail = false;
+    this.#sizeWithRoom = 0;
     // It may be appended to from now on.
     this.#isDense = false;
   }
 
-  /** Cuts off what a failed write may have left behind the good bytes. */
-  trim(): void {
-    if (!this.#hasTail) return;
+  /** Cuts off what is behind the good bytes: room, and what a failed write may have left. False when there is nothing. */
+  trim(): boolean {
+    if (!this.#hasTail && this.#sizeWithRoom <= this.size) return false;
     this.log.truncate(this.size);
     this.#hasTail = false;
+    this.#sizeWithRoom = 0;
+    return true;
   }
 
   writeIndexes(): void {
@@ -317,7 +329,15 @@ export class Segment {
     segment.size = this.size;
     segment.endOffset = this.endOffset;
     segment.startedMs = this.startedMs;
+    segment.#sizeWithRoom = this.#sizeWithRoom;
     return segment;
+  }
+
+  #makeRoom(end: number, roomBytes: number): void {
+    const size = this.#isRoomRefused ? end : sizeWithRoom(end, roomBytes);
+    if (size <= end) return;
+    this.#isRoomRefused = !this.log.allocate(size);
+    if (!this.#isRoomRefused) this.#sizeWithRoom = size;
   }
 
   #letGo(): void {

@@ -35,9 +35,11 @@ export async function noteSynced(
   let before = { position: 0, structure: structure.copy() };
   let mark = before;
   let latest = 0;
-  for (let batch = walk.next(); ; batch = walk.next()) {
-    if (batch === undefined && !walk.isAtEnd) return undefined;
-    if (batch === undefined || batch.lastOffset >= recoveryPoint) break;
+  // Not past that point: behind it may be room.
+  while (structure.nextOffset < recoveryPoint && !walk.isAtEnd) {
+    const batch = walk.next();
+    if (batch === undefined) return undefined;
+    if (batch.lastOffset >= recoveryPoint) break;
     if (structure.problem(batch, undefined) !== undefined) return undefined;
     const { position, sizeInBytes, lastOffset, maxRecordTimestamp } = batch;
     if (position - mark.position >= CHECKED_BYTES) {

@@ -15,12 +15,16 @@ import { type ErrorCode, VarveError } from "../errors.ts";
 import { readAndCheck, sealAndWrite } from "../storage/batch-io.ts";
 import type { File, FileInfo, Files, OpenMode } from "../storage/files.ts";
 
-/** "read" is that of a part and of a whole file; "sync" is sync and syncNow; "remove" is that of files and folders. */
+/**
+ * "read" is that of a part and of a whole file; "sync" is sync and syncNow; "remove" is that of files and folders. An "allocate" that
+ * fails is no error: the log goes on without the room that it wanted in advance.
+ */
 export type FaultOperation =
   | "open"
   | "read"
   | "write"
   | "truncate"
+  | "allocate"
   | "sync"
   | "stat"
   | "list"
@@ -209,6 +213,12 @@ export class FaultyFiles implements Files {
     if (rule) throw fault(rule.code, operation, path);
   }
 
+  /** Counts a call; whether a rule fails it. */
+  refuses(operation: FaultOperation, path: string): boolean {
+    this.#counts[operation]++;
+    return this.#ruleFor(operation, path) !== undefined;
+  }
+
   /** For a write: how many bytes to write before it fails; undefined when no rule fails it. */
   beforeWrite(path: string, length: number): { keep: number; error: VarveError } | undefined {
     this.#counts.write++;
@@ -282,6 +292,10 @@ class FaultyFile implements File {
     this.#file.truncate(size);
   }
 
+  allocate(size: number): boolean {
+    return !this.#faults.refuses("allocate", this.path) && this.#file.allocate(size);
+  }
+
   async sync(): Promise<void> {
     this.#faults.before("sync", this.path);
     await this.#faults.delayed(this.path, this.#file.sync());
@@ -329,6 +343,7 @@ function zeroCounts(): Record<FaultOperation, number> {
     read: 0,
     write: 0,
     truncate: 0,
+    allocate: 0,
     sync: 0,
     stat: 0,
     list: 0,

@@ -11,7 +11,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { isFull, randomFor, seed } from "../sampling.ts";
 import type { Said } from "./programs/content.ts";
 import { makeFolder, type Run, run } from "./running.ts";
-import { countCalls, injecting } from "./strace.ts";
+import { countCalls, injecting, NO_ROOM } from "./strace.ts";
 import { verify } from "./verifying.ts";
 
 let folder: ReturnType<typeof makeFolder>;
@@ -164,7 +164,7 @@ describe("no room", () => {
   });
 
   it("when every write fails from some point on: the same", async () => {
-    const under = injecting("pwrite64:error=ENOSPC:when=60+");
+    const under = injecting(NO_ROOM, "pwrite64:error=ENOSPC:when=60+");
     const ended = await outcome(run("appender", data, { under, args: { appends: 40 } }));
     expect([...codesOf(ended)]).toEqual(["VARVE_NO_SPACE"]);
     expectReadsRight(ended);
@@ -196,7 +196,7 @@ describe("no room", () => {
   });
 
   it("for writing, from some point on: what is open is read on", async () => {
-    const under = injecting("pwrite64:error=EROFS:when=60+");
+    const under = injecting(NO_ROOM, "pwrite64:error=EROFS:when=60+");
     const ended = await outcome(run("appender", data, { under, args: { appends: 40 } }));
     expect([...codesOf(ended)]).toEqual(["VARVE_ACCESS"]);
     expectReadsRight(ended);

@@ -24,7 +24,10 @@ beforeAll(async () => {
 });
 afterAll(folder.remove);
 
-it.each(CALLS)("killed at any %s, a process loses nothing that it was promised", async (call) => {
+/** In TypeScript no room is made. */
+const calls = CALLS.filter((call) => call !== "fallocate" || process.env.VARVE_ENGINE !== "ts");
+
+it.each(calls)("killed at any %s, a process loses nothing that it was promised", async (call) => {
   const all = numbers.get(call)!;
   expect(all.length).toBeGreaterThan(0);
   const wanted = isFull ? all : sample(call, all);

@@ -10,7 +10,7 @@ it.each([1, 2, 3, 4, 5, 6])("every disk that a crash leaves is recovered, seed %
 });
 
 it("a crash in the middle of a recovery is survived", async () => {
-  const { checkedAgain } = await crashEverywhere({ seed: 7, steps: 30, budget: 16, againOneIn: 2 });
+  const { checkedAgain } = await crashEverywhere({ seed: 11, steps: 30, budget: 16, againOneIn: 2 });
   expect(checkedAgain).toBeGreaterThan(200);
 });
 

@@ -108,7 +108,8 @@ export function replayFromEnvironment(environment: Record<string, string | undef
 /** A workload that was seeded otherwise would be another one, so the journal is made anew for each seed. */
 async function record<Fact>(exploration: Exploration<Fact>, seed: number): Promise<Journal> {
   const clock = new TestClock();
-  const files = new RecordingFiles({ clock, base: exploration.base, failSync: exploration.failSync });
+  const { base, failSync } = exploration;
+  const files = new RecordingFiles({ clock, base, failSync, allocates: new Random(seed, 3).oneIn(2) });
   await exploration.workload({ files, clock, random: new Random(seed), ack: (fact) => files.ack(fact) });
   return files.journal;
 }

@@ -33,6 +33,7 @@ export class LyingFiles implements Files {
       writeSealed: (...range) => file.writeSealed(...range),
       readBatches: (...range) => file.readBatches(...range),
       truncate: (size) => file.truncate(size),
+      allocate: (size) => file.allocate(size),
       sync: async () => (isTrue() ? file.sync() : undefined),
       syncNow: () => (isTrue() ? file.syncNow() : undefined),
       close: () => file.close(),

@@ -183,6 +183,11 @@ class MortalFile implements File {
     this.#file.truncate(size);
   }
 
+  allocate(size: number): boolean {
+    this.#process.mustLive();
+    return this.#file.allocate(size);
+  }
+
   sync(): Promise<void> {
     this.#process.mustLive();
     return this.#process.whileAlive(this.#file.sync());

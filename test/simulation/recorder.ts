@@ -18,6 +18,8 @@ export interface RecordingOptions {
   clock: Pick<Clock, "now">;
   /** What is on the disk at first, all of it durable; copied. An empty root when not given. */
   base?: MemoryFiles;
+  /** As with MemoryFiles. */
+  allocates?: boolean;
   /** Asked at each sync of a file or a folder, with the count of syncs so far: whether it fails, with EIO. */
   failSync?: (path: string, count: number) => boolean;
 }
@@ -35,7 +37,7 @@ export class RecordingFiles implements Files {
   constructor(options: RecordingOptions) {
     this.#clock = options.clock;
     this.#failSync = options.failSync ?? (() => false);
-    this.#memory = (options.base ?? new MemoryFiles()).clone(options.clock);
+    this.#memory = (options.base ?? new MemoryFiles()).clone(options.clock, options.allocates);
     this.journal = { start: this.#startState(), startMs: this.#clock.now(), entries: [] };
   }
 
@@ -256,6 +258,14 @@ class RecordedFile implements File {
   truncate(size: number): void {
     this.#file.truncate(size);
     this.#files.truncated(this.#node, this.path, size);
+  }
+
+  /** To a disk it is a longer file, as by truncate. */
+  allocate(size: number): boolean {
+    const grows = size > this.#file.size();
+    const isAllocated = this.#file.allocate(size);
+    if (isAllocated && grows) this.#files.truncated(this.#node, this.path, size);
+    return isAllocated;
   }
 
   async sync(): Promise<void> {

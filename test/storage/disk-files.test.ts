@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -14,15 +15,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { open as openInPromise } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { batchProblem } from "../../src/format/batch.ts";
+import { BatchBuilder } from "../../src/format/batch-builder.ts";
+import { loadNative, type Native } from "../../src/native.ts";
 import { DiskFiles } from "../../src/storage/disk-files.ts";
 import { contentOf, expectError, filesSuite, put } from "./files-suite.ts";
 
 const linux = process.platform === "linux";
 const unix = process.platform !== "win32";
 const folders: string[] = [];
+const { native } = loadNative();
+const { ENOSPC } = constants.errno;
 
 function freshFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "varve-files-"));
@@ -94,6 +100,61 @@ function occupyThreads(folder: string): () => Promise<void> {
     for (const writer of writers) closeSync(writer);
   };
 }
+
+describe.runIf(linux && native)("room in advance", () => {
+  const open = (calls: Partial<Native>) => {
+    const path = `${freshFolder()}/a`;
+    const files = new DiskFiles({ native: { ...native!, ...calls } });
+    return { path, file: files.open(path, "create") };
+  };
+
+  it("has blocks", () => {
+    const { path, file } = open({});
+    expect(file.allocate(1_000_000)).toBe(true);
+    expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(1_000_000);
+    file.close();
+  });
+
+  it("is given back when it cannot be had as a whole", () => {
+    const { path, file } = open({
+      allocate(descriptor, from, to) {
+        native!.allocate!(descriptor, from, from + (to - from) / 2);
+        return -ENOSPC;
+      },
+    });
+    file.write(Buffer.from("hello"), 0, 5, 0);
+    expect(file.allocate(1_000_000)).toBe(false);
+    expect(contentOf(file)).toBe("hello");
+    expect(statSync(path).size).toBe(5);
+    file.close();
+  });
+
+  it.each<[string, Partial<Native>, number]>([
+    ["small batches are copied into it", {}, 0],
+    ["without a map they are written", { map: () => -ENOSPC }, 2],
+    ["when the map is gone they are written", { copySealed: () => false }, 2],
+  ])("%s", (_, calls, writes) => {
+    let written = 0;
+    const writeSealed: Native["writeSealed"] = (...range) => {
+      written++;
+      return native!.writeSealed!(...range);
+    };
+    const { path, file } = open({ writeSealed, ...calls });
+    const builder = new BatchBuilder();
+    builder.append("k", "v", undefined, 0);
+    const { bytes, end } = builder.seal({ checksum: false });
+    expect(file.allocate(10_000)).toBe(true);
+    for (const position of [0, end]) file.writeSealed(bytes, 0, end, position);
+    expect(written).toBe(writes);
+    const content = readFileSync(path);
+    for (const position of [0, end]) expect(batchProblem(content, position, position + end)).toBeUndefined();
+    expect(content.length).toBe(10_000);
+    // Behind the room, and where a large one would be, the system's own write is asked.
+    file.writeSealed(bytes, 0, end, 10_000 - end + 1);
+    expect(written).toBe(writes + 1);
+    file.close();
+  });
+});
 
 describe("disk files", () => {
   it.runIf(unix)("are private: files 0600, folders 0700", () => {

@@ -51,6 +51,40 @@ function batchWithoutChecksum(): Uint8Array {
 
 export function filesSuite(name: string, make: () => { files: Files; root: string }): void {
   describe(name, () => {
+    it("makes room in advance, or says that it cannot and changes nothing", () => {
+      const { files, root } = make();
+      const path = join(root, "a");
+      const batch = batchWithoutChecksum();
+      const file = files.open(path, "create");
+      file.write(bytes("hello"), 0, 5, 0);
+      const size = file.allocate(3 * batch.length) ? 3 * batch.length : 5;
+      expect(file.size()).toBe(size);
+      file.allocate(2);
+      expect(file.size()).toBe(size);
+      const content = () => files.read(path)!;
+      expect(
+        content()
+          .subarray(5)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+      // Inside of the room, across its end, and behind it; by one descriptor that others want, too.
+      for (const position of [5, 2.5 * batch.length, 4 * batch.length].map(Math.floor)) {
+        file.writeSealed(batch, 0, batch.length, position);
+        expect(batchProblem(content(), position, position + batch.length)).toBeUndefined();
+        files.open(join(root, "b"), "write").size();
+      }
+      expect(text(content().subarray(0, 5))).toBe("hello");
+      file.truncate(7);
+      file.writeSealed(batch, 0, batch.length, 8);
+      expect([content().length, content()[7]]).toEqual([8 + batch.length, 0]);
+      expect(batchProblem(content(), 8, 8 + batch.length)).toBeUndefined();
+      file.close();
+      expectError(() => file.allocate(1_000_000), "VARVE_CLOSED", path);
+      const reader = files.open(path, "read");
+      expectError(() => reader.allocate(1_000_000), "VARVE_ACCESS", path);
+      reader.close();
+    });
+
     it("reads back what was written, at any position", () => {
       const { files, root } = make();
       const file = files.open(join(root, "a"), "create");

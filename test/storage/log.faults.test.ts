@@ -10,8 +10,8 @@ import { batchOf, FOLDER, type OpenChoices, openLog, readAll, valuesOf } from ".
 const values = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => `value ${from + i}`.padEnd(60));
 
-async function faultyLog(choices: OpenChoices = {}) {
-  const files = new FaultyFiles(new MemoryFiles());
+async function faultyLog(choices: OpenChoices = {}, allocates = false) {
+  const files = new FaultyFiles(new MemoryFiles({ allocates }));
   const opened = await openLog(files, { config: { segmentBytes: 600 }, ...choices });
   return { files, ...opened };
 }
@@ -54,79 +54,82 @@ async function expectKept(log: Log, files: FaultyFiles, expected: string[]): Pro
   reopened.closeNow();
 }
 
-describe("an append that fails leaves nothing behind, and the next one works", () => {
-  const codes: ErrorCode[] = ["VARVE_NO_SPACE", "VARVE_IO"];
+describe.each([false, true])(
+  "an append that fails leaves nothing behind, and the next one works; room in advance: %s",
+  (allocates) => {
+    const codes: ErrorCode[] = ["VARVE_NO_SPACE", "VARVE_IO"];
 
-  /** Counts the calls that 20 appends make, and fails each of them in turn. */
-  async function eachCall(on: Fault["on"], fail: (files: FaultyFiles, nth: number) => void): Promise<number> {
-    const { files: counted, log } = await faultyLog();
-    counted.resetCounts();
-    appendAll(log, values(0, 20));
-    const calls = counted.counts[on as "write"];
-    for (let nth = 1; nth <= calls; nth++) {
-      const { files, log } = await faultyLog();
-      fail(files, nth);
-      const errors = appendAll(log, values(0, 20));
-      expect(errors.length).toBeGreaterThan(0);
-      for (const error of errors) expect(error.code).toMatch(/^VARVE_/);
-      files.clear();
-      await expectKept(log, files, values(0, 20));
+    /** Counts the calls that 20 appends make, and fails each of them in turn. */
+    async function eachCall(on: Fault["on"], fail: (files: FaultyFiles, nth: number) => void): Promise<number> {
+      const { files: counted, log } = await faultyLog({}, allocates);
+      counted.resetCounts();
+      appendAll(log, values(0, 20));
+      const calls = counted.counts[on as "write"];
+      for (let nth = 1; nth <= calls; nth++) {
+        const { files, log } = await faultyLog({}, allocates);
+        fail(files, nth);
+        const errors = appendAll(log, values(0, 20));
+        expect(errors.length).toBeGreaterThan(0);
+        for (const error of errors) expect(error.code).toMatch(/^VARVE_/);
+        files.clear();
+        await expectKept(log, files, values(0, 20));
+      }
+      return calls;
     }
-    return calls;
-  }
 
-  it.each(codes)("%s at each write: of logs, indexes and snapshots", async (code) => {
-    const calls = await eachCall("write", (files, nth) => files.fail({ on: "write", code, nth }));
-    expect(calls).toBeGreaterThan(25);
-  });
-
-  it.each([0, 1, 61, 90])("%i bytes of each write arrive, then the disk is full", async (bytes) => {
-    await eachCall("write", (files, nth) => files.shortWrites({ nth, keep: () => bytes }));
-  });
-
-  it("each write arrives as a whole, and fails all the same", async () => {
-    await eachCall("write", (files, nth) => files.shortWrites({ nth, keep: (length) => length }));
-  });
-
-  it.each(codes)("%s at each open of a file", async (code) => {
-    const calls = await eachCall("open", (files, nth) => files.fail({ on: "open", code, nth }));
-    expect(calls).toBeGreaterThan(8);
-  });
-
-  it.each([1, 2, 3])("a write fails, and %i times cutting it back as well", async (times) => {
-    await eachCall("write", (files, nth) => {
-      files.shortWrites({ path: /\.log$/, nth, keep: () => 70, times: times });
-      files.fail({ on: "truncate", path: /\.log$/, code: "VARVE_IO", times });
-    }).catch((error) => {
-      // Of the writes some are to other files.
-      if (!/greater than 0/.test(error.message)) throw error;
+    it.each(codes)("%s at each write: of logs, indexes and snapshots", async (code) => {
+      const calls = await eachCall("write", (files, nth) => files.fail({ on: "write", code, nth }));
+      expect(calls).toBeGreaterThan(25);
     });
-  });
 
-  it("a full disk stays full: every append is rejected until there is room", async () => {
-    const { files, log } = await faultyLog();
-    appendAll(log, values(0, 9));
-    const full = files.fail({ on: ["write", "open"], code: "VARVE_NO_SPACE", times: Number.POSITIVE_INFINITY });
-    for (let i = 0; i < 5; i++) {
-      expect(() => log.append(batchOf(["no room"]))).toThrow(expect.objectContaining({ code: "VARVE_NO_SPACE" }));
-      expect(valuesOf(log)).toEqual(values(0, 9));
-    }
-    full();
-    appendAll(log, values(9, 20));
-    await expectKept(log, files, values(0, 20));
-  });
+    it.each([0, 1, 61, 90])("%i bytes of each write arrive, then the disk is full", async (bytes) => {
+      await eachCall("write", (files, nth) => files.shortWrites({ nth, keep: () => bytes }));
+    });
 
-  it("a tail that could never be cut back is cut when the log is closed", async () => {
-    const { files, log } = await faultyLog();
-    appendAll(log, values(0, 2));
-    files.shortWrites({ path: /\.log$/, keep: (length) => length });
-    files.fail({ on: "truncate", path: /\.log$/, code: "VARVE_IO" });
-    expect(() => log.append(batchOf(["never acknowledged"]))).toThrow();
-    await log.close();
-    const { log: reopened, events } = await openLog(files, { recoveryPoint: 2 });
-    expect([valuesOf(reopened), events]).toEqual([values(0, 2), []]);
-  });
-});
+    it("each write arrives as a whole, and fails all the same", async () => {
+      await eachCall("write", (files, nth) => files.shortWrites({ nth, keep: (length) => length }));
+    });
+
+    it.each(codes)("%s at each open of a file", async (code) => {
+      const calls = await eachCall("open", (files, nth) => files.fail({ on: "open", code, nth }));
+      expect(calls).toBeGreaterThan(8);
+    });
+
+    it.each([1, 2, 3])("a write fails, and %i times cutting it back as well", async (times) => {
+      await eachCall("write", (files, nth) => {
+        files.shortWrites({ path: /\.log$/, nth, keep: () => 70, times: times });
+        files.fail({ on: "truncate", path: /\.log$/, code: "VARVE_IO", times });
+      }).catch((error) => {
+        // Of the writes some are to other files.
+        if (!/greater than 0/.test(error.message)) throw error;
+      });
+    });
+
+    it("a full disk stays full: every append is rejected until there is room", async () => {
+      const { files, log } = await faultyLog({}, allocates);
+      appendAll(log, values(0, 9));
+      const full = files.fail({ on: ["write", "open"], code: "VARVE_NO_SPACE", times: Number.POSITIVE_INFINITY });
+      for (let i = 0; i < 5; i++) {
+        expect(() => log.append(batchOf(["no room"]))).toThrow(expect.objectContaining({ code: "VARVE_NO_SPACE" }));
+        expect(valuesOf(log)).toEqual(values(0, 9));
+      }
+      full();
+      appendAll(log, values(9, 20));
+      await expectKept(log, files, values(0, 20));
+    });
+
+    it("a tail that could never be cut back is cut when the log is closed", async () => {
+      const { files, log } = await faultyLog({}, allocates);
+      appendAll(log, values(0, 2));
+      files.shortWrites({ path: /\.log$/, keep: (length) => length });
+      files.fail({ on: "truncate", path: /\.log$/, code: "VARVE_IO" });
+      expect(() => log.append(batchOf(["never acknowledged"]))).toThrow();
+      await log.close();
+      const { log: reopened, events } = await openLog(files, { recoveryPoint: 2 });
+      expect([valuesOf(reopened), events]).toEqual([values(0, 2), []]);
+    });
+  },
+);
 
 describe("a roll that fails half-way", () => {
   it.each([

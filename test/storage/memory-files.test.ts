@@ -16,6 +16,12 @@ filesSuite("memory files without the native module", () => {
   return { files, root: "/data" };
 });
 
+filesSuite("memory files that allocate", () => {
+  const files = new MemoryFiles({ allocates: true });
+  files.makeFolder("/data");
+  return { files, root: "/data" };
+});
+
 filesSuite("a clone of memory files", () => {
   const { files, root } = inFolder();
   return { files: files.clone(), root };
