@@ -65,7 +65,7 @@ const transactionEntries: EntryLayout = {
     transactionIndex.lastOffsetAt(bytes, before) < transactionIndex.lastOffsetAt(bytes, index),
 };
 
-export const LAYOUTS: Record<IndexFileKind, EntryLayout> = {
+const LAYOUTS: Record<IndexFileKind, EntryLayout> = {
   index: offsetEntries,
   timeindex: timeEntries,
   txnindex: transactionEntries,

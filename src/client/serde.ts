@@ -89,8 +89,6 @@ const bytes: Serde = {
 
 const SERDES: Record<CodecName, Serde> = { json, msgpack, string, bytes };
 
-export const CODEC_NAMES = Object.keys(SERDES) as CodecName[];
-
 /** Whether an option is a codec at all. */
 export function isCodec(option: unknown): option is AnyCodec {
   if (typeof option === "string") return Object.hasOwn(SERDES, option);

@@ -24,5 +24,3 @@ export const KAFKA_ERRORS = {
   FENCED_INSTANCE_ID: 82,
   UNSTABLE_OFFSET_COMMIT: 88,
 } as const;
-
-export type KafkaError = (typeof KAFKA_ERRORS)[keyof typeof KAFKA_ERRORS];

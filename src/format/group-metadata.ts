@@ -74,7 +74,6 @@ const GroupMetadataValue = flexible(
 
 export type OffsetCommitValue = Infer<typeof OffsetCommitValue>;
 export type GroupMetadataValue = Infer<typeof GroupMetadataValue>;
-export type GroupMember = Infer<typeof Member>;
 
 export type GroupKey =
   | { kind: "offset-commit"; version: number; group: string; topic: string; partition: number }

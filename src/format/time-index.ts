@@ -10,7 +10,7 @@
  * offsets in and out are absolute. Made to be imported as a namespace: `import * as timeIndex from …`.
  */
 import { VarveError } from "../errors.ts";
-import { searchInt32, searchInt64 } from "./entry-search.ts";
+import { searchInt64 } from "./entry-search.ts";
 import { readInt32, readInt64, writeInt32, writeInt64 } from "./integers.ts";
 import { MAX_RELATIVE } from "./offset-index.ts";
 
@@ -48,11 +48,6 @@ export function writeEntry(
 /** The index of the last entry whose timestamp is at most `timestamp`; -1 when there is none: start at the base offset. */
 export function search(bytes: Uint8Array, count: number, timestamp: number): number {
   return searchInt64(bytes, count, ENTRY_BYTES, TIMESTAMP_AT, timestamp);
-}
-
-/** The index of the last entry whose offset is at most `offset`, or -1: what truncation keeps. */
-export function searchOffset(bytes: Uint8Array, count: number, baseOffset: number, offset: number): number {
-  return searchInt32(bytes, count, ENTRY_BYTES, OFFSET_AT, offset - baseOffset);
 }
 
 /**

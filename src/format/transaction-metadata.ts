@@ -95,10 +95,6 @@ export function readTransactionValue(bytes: Uint8Array, options?: ReadOptions): 
 
 export type TransactionValueInput = Input<typeof Value>;
 
-export function writeTransactionValue(value: TransactionValueInput): Uint8Array {
-  return writeVersioned(Value, value, WRITTEN_VALUE_VERSION);
-}
-
 /** For somebody who writes many of them, and is done with one before the next. */
 export function transactionValueWriter(): { write(value: TransactionValueInput): Uint8Array } {
   return new VersionedWriter(Value, WRITTEN_VALUE_VERSION);

@@ -65,9 +65,3 @@ export const APIS: readonly Api[] = [
   DescribeTransactions,
   ListTransactions,
 ];
-
-const BY_KEY = new Map(APIS.map((api) => [api.key, api]));
-
-export function apiOfKey(key: number): Api | undefined {
-  return BY_KEY.get(key);
-}

@@ -92,8 +92,6 @@ test("what is written is found again by timestamp and by offset", () => {
         expect([timeIndex.timestampAt(bytes, index), timeIndex.offsetAt(bytes, index, baseOffset)]).toEqual(entry);
         expect(timeIndex.search(bytes, entries.length, entry[0])).toBe(index);
         expect(timeIndex.search(bytes, entries.length, entry[0] - 1)).toBe(index - 1);
-        expect(timeIndex.searchOffset(bytes, entries.length, baseOffset, entry[1])).toBe(index);
-        expect(timeIndex.searchOffset(bytes, entries.length, baseOffset, entry[1] - 1)).toBe(index - 1);
       }
     }),
   );

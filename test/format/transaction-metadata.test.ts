@@ -4,8 +4,8 @@ import {
   readTransactionKey,
   readTransactionValue,
   type TransactionLogValue,
+  transactionValueWriter,
   writeTransactionKey,
-  writeTransactionValue,
 } from "../../src/format/transaction-metadata.ts";
 import { batchesOf, golden } from "./golden.ts";
 
@@ -60,7 +60,7 @@ describe("Kafka's own logs", () => {
       if (read.kind !== "transaction") throw new Error(`an unknown key of version ${read.version}`);
       if (only !== undefined) expect(read.transactionalId).toBe(only);
       expect(writeTransactionKey(read.transactionalId)).toEqual(key);
-      expect(writeTransactionValue(readTransactionValue(value))).toEqual(value);
+      expect(transactionValueWriter().write(readTransactionValue(value))).toEqual(value);
     }
   });
 
@@ -114,7 +114,7 @@ const value: TransactionLogValue = {
 describe("values", () => {
   test("version 0, both ways", () => {
     expect(readTransactionValue(unhex(V0))).toEqual(value);
-    expect(hex(writeTransactionValue(value))).toBe(V0);
+    expect(hex(transactionValueWriter().write(value))).toBe(V0);
   });
 
   test("version 1, with and without tagged fields", () => {
@@ -140,7 +140,7 @@ describe("values", () => {
     const bytes = unhex(V0);
     bytes[16] = 8;
     expect(() => readTransactionValue(bytes)).toThrow("no transaction status has number 8");
-    const write = () => writeTransactionValue({ ...value, transactionStatus: "Sleeping" as "Empty" });
+    const write = () => transactionValueWriter().write({ ...value, transactionStatus: "Sleeping" as "Empty" });
     expect(codeOf(write)).toBe("VARVE_INVALID_ARGUMENT");
   });
 });

@@ -12,7 +12,7 @@ import { readSubscription } from "../../format/consumer-protocol.ts";
 import type { CommittedOffset, TopicPartition } from "../offsets.ts";
 import type { Group } from "./group.ts";
 
-export const CONSUMER_PROTOCOL_TYPE = "consumer";
+const CONSUMER_PROTOCOL_TYPE = "consumer";
 
 /** `retentionMs`: -1 for ever. */
 export function expiredOffsets(

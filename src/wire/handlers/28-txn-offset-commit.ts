@@ -5,37 +5,17 @@
 import type { RequestOf, ResponseOf } from "../api.ts";
 import type { Call } from "../handler.ts";
 import type { TxnOffsetCommit } from "../messages/28-txn-offset-commit.ts";
+import { allRefused, commitAnswer, offsetsToCommit } from "../offset-commits.ts";
 import { transactionErrorOf } from "../transaction-errors.ts";
 
 type Request = RequestOf<typeof TxnOffsetCommit>;
 type Response = ResponseOf<typeof TxnOffsetCommit>;
 
 export async function txnOffsetCommit(request: Request, { broker }: Call): Promise<Response> {
-  const topics = request.topics.map(({ name, partitions }) => ({ name, partitions: partitions.map(toCommit) }));
+  const asked = { ...request, isWire: true, topics: offsetsToCommit(request.topics) };
   try {
-    const asked = { ...request, isWire: true, topics };
-    const result = await broker.engine.coordinator.commitOffsetsInTransaction(asked);
-    return {
-      topics: result.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partition: partitionIndex, errorCode }) => ({ partitionIndex, errorCode })),
-      })),
-    };
+    return commitAnswer(await broker.engine.coordinator.commitOffsetsInTransaction(asked));
   } catch (error) {
-    return allFailed(request, transactionErrorOf(error, false));
+    return allRefused(request.topics, transactionErrorOf(error, false));
   }
-}
-
-function toCommit(given: Request["topics"][number]["partitions"][number]) {
-  const { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: leaderEpoch } = given;
-  return { partition, offset, leaderEpoch, metadata: given.committedMetadata ?? "" };
-}
-
-function allFailed({ topics }: Request, errorCode: number): Response {
-  return {
-    topics: topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
-    })),
-  };
 }

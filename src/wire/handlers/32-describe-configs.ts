@@ -14,7 +14,7 @@ type Asked = Request["resources"][number];
 type Answer = ResponseOf<typeof DescribeConfigs>["results"][number];
 
 export const TOPIC_RESOURCE = 2;
-export const BROKER_RESOURCE = 4;
+const BROKER_RESOURCE = 4;
 
 const STATIC_BROKER_CONFIG = 4;
 const STRING = 2;
