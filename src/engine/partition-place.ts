@@ -23,7 +23,7 @@ export interface PartitionSurroundings {
   readonly readOnly: boolean;
   readonly space: Space;
   readonly counters: Counters;
-  report(event: LogEvent): void;
+  report: (event: LogEvent) => void;
 }
 
 /** Where the partition lies, and how far it had come. */

@@ -18,7 +18,6 @@ import type { Compacted } from "../storage/compaction.ts";
 import type { Files } from "../storage/files.ts";
 import type { LeaderEpochEnd } from "../storage/leader-epochs.ts";
 import { Log } from "../storage/log.ts";
-import type { LogEvent } from "../storage/log-state.ts";
 import type { OpenTransaction } from "../storage/producer-state.ts";
 import { checkOutsideTransaction, offsetOfDuplicate, transactionalProducerOf } from "./admission.ts";
 import { logConfigOf, type TopicConfig } from "./config.ts";
@@ -376,10 +375,9 @@ export class Partition {
 
   async #open(): Promise<void> {
     this.#check();
-    const { files, clock, readOnly } = this.#host;
+    const { files, clock, readOnly, report } = this.#host;
     const { name: topic, id: topicId } = this.topic;
     const config = logConfigOf(this.topic.config);
-    const report = (event: LogEvent) => this.#host.report(event);
     try {
       const { folder, lastClose, recoveryPoint = 0, cleanedOffset } = this.#place;
       const startOffset = startAfterLoss(placeOf(this), this.#place, this.#host);

@@ -152,8 +152,13 @@ export class DiskFile implements File, Holder {
     if (this.#closed) throw closedError(this.path);
     const { native } = this;
     if (!this.#writable || !hasMaps(native)) return IN_DOUBT;
-    this.#map ??= new FileMap(native, { descriptor: () => this.#use(), size: () => this.size() });
-    return this.#map.findRecord(copies);
+    this.#map ??= new FileMap(native);
+    return this.#map.findRecord(copies, this);
+  }
+
+  /** Opens it where it is not open. */
+  descriptor(): number {
+    return this.#use();
   }
 
   truncate(size: number): void {

@@ -28,24 +28,22 @@ export interface MappedFile {
 
 export class FileMap {
   readonly #native: MappingNative;
-  readonly #file: MappedFile;
   #map: number | undefined;
   #mappedBytes = 0;
   /** Look-ups that were for what is not mapped, since the last map was made. */
   #misses = 0;
 
-  constructor(native: MappingNative, file: MappedFile) {
+  constructor(native: MappingNative) {
     this.#native = native;
-    this.#file = file;
   }
 
-  /** See File.findRecord. */
-  findRecord(copies: RecordCopies): number {
+  /** See File.findRecord. It is always the same file. */
+  findRecord(copies: RecordCopies, file: MappedFile): number {
     const end = copies.slip[END];
     const answer = this.#look(copies, end);
     const isMissing = answer === GONE || (answer === IN_DOUBT && end > this.#mappedBytes);
     if (!isMissing || ++this.#misses < MISSES_PER_MAP + this.#mappedBytes / BYTES_PER_MISS) return answer;
-    this.#remap();
+    this.#remap(file);
     return this.#look(copies, end);
   }
 
@@ -63,11 +61,11 @@ export class FileMap {
   }
 
   /** Where it cannot be mapped, and some file systems have no maps, it is asked for again as rarely. */
-  #remap(): void {
+  #remap(file: MappedFile): void {
     this.unmap();
     this.#misses = 0;
-    const size = this.#file.size();
-    const map = this.#native.map(this.#file.descriptor(), size, false);
+    const size = file.size();
+    const map = this.#native.map(file.descriptor(), size, false);
     if (map < 0) return;
     this.#map = map;
     this.#mappedBytes = size;

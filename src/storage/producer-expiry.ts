@@ -8,9 +8,11 @@
  */
 import type { LogState } from "./log-state.ts";
 
+const NEVER_SEEN: ReadonlyMap<number, number> = new Map();
+
 export class ProducerExpiry {
   /** When each was last known to have written. */
-  #seenMs = new Map<number, number>();
+  #seenMs: ReadonlyMap<number, number> = NEVER_SEEN;
 
   /** Returns how many went. */
   pass(state: LogState, expirationMs: number): number {

@@ -11,9 +11,9 @@ import { makeFolder, run } from "./running.ts";
 const PARTITIONS = 10_000;
 const OPEN_CPU_MS = 2000;
 const ALL_CPU_MS = 60_000;
-const IDLE_BYTES = 4096;
+const IDLE_BYTES = 1024;
 /** A log that has been read from stays open: its segments, the names of its files, its producers. */
-const OPEN_BYTES = 6144;
+const OPEN_BYTES = 4096;
 const UNDER = ["bash", "-c", 'ulimit -n 256; exec "$0" --expose-gc "$@"'];
 
 let folder: ReturnType<typeof makeFolder>;
