@@ -45,13 +45,25 @@ export class Wire implements Side {
     this.#kafka = new Kafka({ brokers: [address], retry: RETRY, connectionTimeout: 500, logLevel: logLevel.NOTHING });
   }
 
+  /** Until it is there: a server that is killed meanwhile may have made it, or not. */
   async createTopic(topic: string, durability: "process" | "power", partitions: number): Promise<void> {
-    const admin = this.#kafka.admin();
-    await admin.connect();
     const configs = { "varve.durability": durability, "segment.bytes": "16384" };
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true });
-    await admin.disconnect();
+    for (let isMade = false; !isMade; ) {
+      const admin = this.#kafka.admin();
+      try {
+        await admin.connect();
+        await admin.createTopics({
+          topics: [{ topic, numPartitions: partitions, configEntries }],
+          waitForLeaders: true,
+        });
+        isMade = true;
+      } catch (error) {
+        if (!this.isExpected(error)) throw error;
+      } finally {
+        await admin.disconnect();
+      }
+    }
   }
 
   async sender(isOnce: boolean): Promise<Sender> {
