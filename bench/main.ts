@@ -1,6 +1,6 @@
 /**
- * The command: `npm run bench -- [QUESTION…] [--quick] [--rounds N] [--clock wall|cpu] [--json FILE]`. Without names every question is asked. Results go
- * to stdout, talk to stderr.
+ * The command: `npm run bench -- [QUESTION…] [--quick] [--rounds N] [--clock wall|cpu] [--json FILE]`. Without names
+ * every question is asked. Results go to stdout, talk to stderr.
  */
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";

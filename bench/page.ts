@@ -1,6 +1,7 @@
 /**
- * `npm run bench:report -- [FILE] [--out FILE]`: one page of HTML from a file that `--json` wrote, with nothing from outside: bars of ratios
- * against what they must be, latency as percentile curves, throughput against the size of the log, and all figures below.
+ * `npm run bench:report -- [FILE] [--out FILE]`: one page of HTML from a file that `--json` wrote, with nothing from
+ * outside: bars of ratios against what they must be, latency as percentile curves, throughput against the size of the
+ * log, and all figures below.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

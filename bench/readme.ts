@@ -1,7 +1,7 @@
 /**
- * `npm run bench:table`: writes the table of README.md from the latest file in bench/results/, between two marks. Nobody types a figure
- * there; a test holds the page against the file. What was timed by the wall while processor time was counted for the rest, on a busy machine,
- * is in the file and not in the table.
+ * `npm run bench:table`: writes the table of README.md from the latest file in bench/results/, between two marks.
+ * Nobody types a figure there; a test holds the page against the file. What was timed by the wall while processor time
+ * was counted for the rest, on a busy machine, is in the file and not in the table.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

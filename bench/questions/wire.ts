@@ -1,6 +1,7 @@
 /**
- * How does `varve serve` stand beside Kafka, for Kafka's own clients? Both are driven by Kafka's own tools over loopback, by turns:
- * ProducerPerformance, ConsumerPerformance, and what EndToEndLatency does, in microseconds: it sends a record, waits until it comes back and sends the next.
+ * How does `varve serve` stand beside Kafka, for Kafka's own clients? Both are driven by Kafka's own tools over
+ * loopback, by turns: ProducerPerformance, ConsumerPerformance, and what EndToEndLatency does, in microseconds: it
+ * sends a record, waits until it comes back and sends the next.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

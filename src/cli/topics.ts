@@ -1,6 +1,7 @@
 /** `varve topics`: makes, shows, changes and deletes topics. Options of topics go by Kafka's dotted names. */
 import type { Command } from "commander";
 import { configFromDotted, configToDotted, optionNamed } from "../engine/config.ts";
+import { checkNewName } from "../engine/topic-names.ts";
 import type { ConfigChanges, TopicDescription } from "../index.ts";
 import { withLog } from "./data-log.ts";
 import { formatBytes, plural } from "./numbers.ts";
@@ -50,6 +51,8 @@ function addCreate(topics: Command, terminal: Terminal): void {
     .action(async (name: string, _, command: Command) => {
       const { dir, json, partitions, config = [], ifNotExists } = command.optsWithGlobals<TopicOptions>();
       const options = { partitions, ifNotExists, ...configFromDotted(config, name) };
+      // Before there is a directory: a mistake leaves none.
+      checkNewName(name, new Map());
       const description = await withLog(dir, { create: true }, async (log) => {
         const topic = await log.createTopic(name, options);
         return topic.describe();

@@ -1,6 +1,7 @@
 /**
- * The part of the tour about transactions: transfers between accounts, two records each in topics of their own, every third of them given up
- * when its records were in the log already. A consumer looks on, and must see both records of each other transfer and nothing else.
+ * The part of the tour about transactions: transfers between accounts, two records each in topics of their own, every
+ * third of them given up when its records were in the log already. A consumer looks on, and must see both records of
+ * each other transfer and nothing else.
  */
 import type { Topic, VarveLog } from "../index.ts";
 import type { Guide } from "./guide.ts";

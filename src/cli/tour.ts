@@ -265,9 +265,9 @@ function showResults({ out }: Terminal, results: Results, kept: string | undefin
   for (const line of formatTable(["", `${formatCount(results.records)} records`], rows)) out.line(line);
   out.line("");
   out.line("Next:");
-  if (kept !== undefined) out.line(`  varve topics list --dir ${kept}`);
-  out.line("  varve topics create orders --partitions 3");
-  out.line("  echo 'k1:hello' | varve produce orders --key-separator :");
-  out.line("  varve consume orders --from-beginning");
-  out.line("  varve serve");
+  if (kept !== undefined) out.line(`  npx varve topics list --dir ${kept}`);
+  out.line("  npx varve topics create orders --partitions 3");
+  out.line("  echo 'k1:hello' | npx varve produce orders --key-separator :");
+  out.line("  npx varve consume orders --from-beginning");
+  out.line("  npx varve serve");
 }

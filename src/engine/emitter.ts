@@ -1,6 +1,7 @@
 /**
- * Events with names and types. A name that there is not is refused, since nobody would ever hear of it. Listeners are called at once, in the order they came; one that throws does not keep the others from
- * hearing, and its error goes to `onError`.
+ * Events with names and types. A name that there is not is refused, since nobody would ever hear of it. Listeners are
+ * called at once, in the order they came; one that throws does not keep the others from hearing, and its error goes to
+ * `onError`.
  */
 import { VarveError } from "../errors.ts";
 import { nearest } from "./options.ts";

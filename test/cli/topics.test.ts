@@ -1,4 +1,5 @@
 /** `varve topics`, in words and as JSON. */
+import { existsSync } from "node:fs";
 import { expect, it } from "vitest";
 import { dataFolder } from "./data-folder.ts";
 
@@ -84,8 +85,10 @@ it.each([
   expect((await run("topics", "list", "--json")).objects().map(({ name }) => name)).toEqual(["t"]);
 });
 
-it("makes a directory for create alone", async () => {
-  const { run } = dataFolder();
+it("makes a directory for create alone, and not for a mistake", async () => {
+  const { run, dir } = dataFolder();
+  expect((await run("topics", "create", "a/b")).code).toBe(2);
+  expect(existsSync(dir)).toBe(false);
   const advice = "--dir names another one, and varve topics create makes one (VARVE_NOT_FOUND)";
   expect(await run("topics", "list")).toMatchObject({ code: 1, stderr: expect.stringContaining(advice) });
   expect(await run("topics", "delete", "t")).toMatchObject({

@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder, run } from "./running.ts";
 
-/** Those that a log makes. Writes are pwrite64, but small ones, where fallocate has made room, are copies to a map; folders are synced by fsync, files by fdatasync. */
+/**
+ * Those that a log makes. Writes are pwrite64, but small ones, where fallocate has made room, are copies to a map;
+ * folders are synced by fsync, files by fdatasync.
+ */
 export const CALLS = [
   "openat",
   "pwrite64",

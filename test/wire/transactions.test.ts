@@ -1,4 +1,7 @@
-/** Transactions over the wire: every call answered as Kafka answers it, in every version. What the coordinator decides is tested with it. */
+/**
+ * Transactions over the wire: every call answered as Kafka answers it, in every version. What the coordinator decides
+ * is tested with it.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Listener } from "../../src/wire/listener.ts";

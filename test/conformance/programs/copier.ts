@@ -1,6 +1,7 @@
 /**
- * Consumes, transforms and produces, exactly once: fills a topic unless that is done, then copies it in transactions to two others, with the
- * offsets in the same transactions. Some transactions it aborts on purpose. Ends when everything is copied.
+ * Consumes, transforms and produces, exactly once: fills a topic unless that is done, then copies it in transactions to
+ * two others, with the offsets in the same transactions. Some transactions it aborts on purpose. Ends when everything
+ * is copied.
  */
 import { randomFrom, say, told, type Varve } from "./speaking.ts";
 
