@@ -4,7 +4,7 @@
  */
 import type { LogState } from "./log-state.ts";
 import type { Pacer } from "./pacer.ts";
-import { isTemporary, join, parseSegmentFile, type SegmentFile, segmentFile } from "./paths.ts";
+import { isTemporary, join, parseSegmentFile, type SegmentFile, type SegmentFileKind, segmentFile } from "./paths.ts";
 import { decideLeftover } from "./recovery.ts";
 import { isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
@@ -34,6 +34,16 @@ export async function settleLeftovers(state: LogState, pacer: Pacer): Promise<st
   for (const baseOffset of swaps) await finishSwap(state, baseOffset, await endOfSwap(state, baseOffset, pacer));
   removeOrphans(state);
   return files.list(folder);
+}
+
+/**
+ * Segments that were deleted, and of which a power cut has brought back the log, but not all of the rest. Indexes that every segment has
+ * are missed where somebody looks for them; that of aborted transactions is not.
+ */
+export function returnedSegments({ segments }: LogState, names: readonly string[]): Segment[] {
+  const present = new Set(names);
+  const lacks = ({ baseOffset }: Segment, kind: SegmentFileKind) => !present.has(segmentFile(baseOffset, kind));
+  return segments.all.filter((segment) => segment.size > 0 && (lacks(segment, "index") || lacks(segment, "timeindex")));
 }
 
 /** The base offsets of the segments that are to be put in their place. */

@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { findSegments } from "./found-segments.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
+import { returnedSegments } from "./leftovers.ts";
 import { hasGaps, type LastClose, type LogConfig, type LogEvent, type LogState, structureIn } from "./log-state.ts";
 import { makeFolder, syncNewFolder } from "./new-folder.ts";
 import { Pacer } from "./pacer.ts";
@@ -128,7 +129,7 @@ class Loader {
     // What was compacted is not there any more, as far as one can tell: everything counts as new.
     if (state.cleanedOffset > state.endOffset) state.cleanedOffset = state.startOffset;
     await this.#loadProducers();
-    if (!state.readOnly) await mendTransactionIndexes(state, this.#walked, this.#pacer);
+    if (!state.readOnly) await mendTransactionIndexes(state, this.#doubtful(names ?? []), this.#pacer);
     if (this.#hasNewSegment && !isNew) await state.files.syncFolder(state.folder);
     await this.#settleEpochs(isNew);
     if (isNew) await syncNewFolder(state);
@@ -142,6 +143,14 @@ class Loader {
       if (readOnly) segments.remove(segments.first);
       else deleteSegment(this.#state, segments.first);
     }
+  }
+
+  /** Segments whose index of aborted transactions may not be what the log says. */
+  #doubtful(names: readonly string[]): readonly Segment[] {
+    if (this.#lastClose !== "machine") return this.#walked;
+    const returned = returnedSegments(this.#state, names).filter((segment) => !this.#walked.includes(segment));
+    for (const segment of returned) segment.transactionIndex.isStale = true;
+    return [...returned, ...this.#walked];
   }
 
   #addSegment(baseOffset: number): Segment {

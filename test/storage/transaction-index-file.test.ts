@@ -46,6 +46,29 @@ const EXPECTED = [
 ];
 
 describe(".txnindex", () => {
+  it.each(["index", "timeindex"] as const)(
+    "is made again where a power cut brings a deleted log back without its %s",
+    async (kind) => {
+      const files = new MemoryFiles();
+      const log = await openSized(files, 300);
+      writeTransactions(log);
+      await log.flush();
+      log.closeNow();
+      for (const lost of [kind, "txnindex"] as const)
+        for (const name of files.list(FOLDER)!)
+          if (name.endsWith(`.${lost}`) && name < segmentFile(9, lost)) files.remove(`${FOLDER}/${name}`);
+      expect(entriesIn(files).length).toBeLessThan(EXPECTED.length);
+      const recoveryPoint = log.endOffset;
+      const { log: again } = await openLog(files, {
+        config: { segmentBytes: 300 },
+        lastClose: "machine",
+        recoveryPoint,
+      });
+      expect(entriesIn(files)).toEqual(EXPECTED);
+      await again.close();
+    },
+  );
+
   it.each([1 << 20, 300])(
     "has each aborted transaction in the segment of its marker, with segments of %i bytes",
     async (bytes) => {
