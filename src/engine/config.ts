@@ -100,9 +100,14 @@ export function fullConfig(set: Partial<TopicConfig>): TopicConfig {
 }
 
 /** What a log goes by. One that is compacted begins a segment early enough for its records to be compacted in time. */
-export function logConfigOf(config: TopicConfig): LogConfig {
-  if (config.cleanupPolicy === "delete") return config;
-  return { ...config, segmentMs: Math.min(config.segmentMs, config.maxCompactionLagMs) };
+export function logConfigOf(config: TopicConfig, durability: Durability): LogConfig {
+  if (config.cleanupPolicy === "delete" && (config.durability ?? "process") === durability) return config;
+  const { cleanupPolicy, segmentMs, maxCompactionLagMs } = config;
+  return {
+    ...config,
+    durability,
+    segmentMs: cleanupPolicy === "delete" ? segmentMs : Math.min(segmentMs, maxCompactionLagMs),
+  };
 }
 
 const CREATION_TABLE = { ...TOPIC_OPTIONS, partitions: PARTITIONS, ifNotExists: boolean() };

@@ -280,7 +280,7 @@ export class Partition {
 
   /** The topic's configuration has changed. */
   updateConfig(config: TopicConfig): void {
-    this.#log?.updateConfig(logConfigOf(config));
+    this.#log?.updateConfig(logConfigOf(config, this.topic.durability));
     this.#watchers.wake();
   }
 
@@ -377,7 +377,7 @@ export class Partition {
     this.#check();
     const { files, clock, readOnly, report } = this.#host;
     const { name: topic, id: topicId } = this.topic;
-    const config = logConfigOf(this.topic.config);
+    const config = logConfigOf(this.topic.config, this.topic.durability);
     try {
       const { folder, lastClose, recoveryPoint = 0, cleanedOffset } = this.#place;
       const startOffset = startAfterLoss(placeOf(this), this.#place, this.#host);

@@ -20,6 +20,8 @@ export interface LogConfig {
   /** The largest batch that is stored; also what a compressed one may unfold to. */
   maxMessageBytes: number;
   cleanupPolicy: "delete" | "compact" | "compact,delete";
+  /** "power": what is appended is synced at once, as a rule. */
+  durability?: "process" | "power";
 }
 
 /** How the last owner left the directory: with the clean marker; without it, but this machine has run since; without either. */

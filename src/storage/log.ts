@@ -147,6 +147,7 @@ export class Log {
     if (segment.size === 0) beginSegment(state, this.#sync, segment);
     placeBatch(bytes, start, baseOffset, state.epochs.latest);
     segment.append(batch, lastOffset, state.config.indexIntervalBytes, state.config.segmentBytes);
+    if (state.config.durability === "power") segment.writeZerosAhead();
     this.#sync.touch(segment);
     state.endOffset = lastOffset + 1;
     if (this.#reader.tail.isWanted) this.#reader.tail.note(batch, segment.size - size, baseOffset);

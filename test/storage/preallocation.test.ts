@@ -160,6 +160,42 @@ describe("a log on files that allocate", () => {
     torn.log.closeNow();
   });
 
+  it("has zeros written to it, a MiB at a time and not past its end, where each append is synced", async () => {
+    const written = async (durability: "process" | "power") => {
+      const files = new FaultyFiles(new MemoryFiles({ allocates: true }));
+      const large = { segmentBytes: 4 * MIB, durability };
+      const { log } = await openLog(files, { config: large });
+      log.append(batchOfSize(900 * KIB));
+      const before = files.counts.write;
+      const values = Array.from({ length: 30 }, (_, i) => `${i}`.padEnd(40 * KIB));
+      appendAll(log, values);
+      const { sizeInBytes } = log;
+      const writes = files.counts.write - before;
+      expect(sizeOf(files)).toBe(4 * MIB);
+      const content = files.read(join(FOLDER, segmentFile(0, "log")))!;
+      expect(content.subarray(sizeInBytes).every((byte) => byte === 0)).toBe(true);
+      log.closeNow();
+      const { log: found } = await openLog(files, { config: large, lastClose: "process" });
+      expect([found.endOffset, found.sizeInBytes]).toEqual([31, sizeInBytes]);
+      expect(valuesOf(found).at(-1)).toBe(values.at(-1));
+      found.closeNow();
+      return writes;
+    };
+    expect((await written("power")) - (await written("process"))).toBe(2);
+  });
+
+  it("does without these where they cannot be written, and appends go on", async () => {
+    const files = new FaultyFiles(new MemoryFiles({ allocates: true }));
+    const { log } = await openLog(files, { config: { ...config, durability: "power" } });
+    // The second write is that of the zeros.
+    files.resetCounts();
+    files.fail({ on: "write", code: "VARVE_IO", nth: 2 });
+    appendAll(log, [LARGE, "b"]);
+    expect(files.counts.write).toBe(3);
+    expect(valuesOf(log)).toEqual([LARGE, "b"]);
+    log.closeNow();
+  });
+
   it("goes on without it where there is no room for that, and asks once for each segment", async () => {
     const files = new FaultyFiles(new MemoryFiles({ allocates: true }));
     files.fail({ on: "allocate", code: "VARVE_NO_SPACE" });
