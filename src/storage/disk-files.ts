@@ -9,6 +9,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   fsyncSync,
@@ -21,6 +22,7 @@ import {
   renameSync,
   rmSync,
   type Stats,
+  statSync,
 } from "node:fs";
 import type { Native } from "../native.ts";
 import { closeQuietly, Descriptors } from "./descriptors.ts";
@@ -28,6 +30,7 @@ import { DiskFile, FILE_MODE, NO_FOLLOW } from "./disk-file.ts";
 import { defaultNative } from "./engine-choice.ts";
 import type { File, FileInfo, Files, OpenMode } from "./files.ts";
 import { FolderSyncs } from "./folder-syncs.ts";
+import { parentOf } from "./paths.ts";
 import { Removals } from "./removals.ts";
 import { foundError, hasErrno, systemError } from "./system-error.ts";
 
@@ -100,7 +103,7 @@ export class DiskFiles implements Files {
   makeFolder(path: string): void {
     this.#guard(path, true);
     try {
-      mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+      makeFolders(path);
     } catch (error) {
       throw systemError("make the folder", path, error);
     }
@@ -231,5 +234,21 @@ function readWhole(path: string): Uint8Array {
     return done === bytes.length ? bytes : bytes.slice(0, done);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * With those on the way. Node's own recursion has no end where a folder is missing whose parent is there, and the system will not have it
+ * made all the same, as in /proc.
+ */
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (hasErrno(error, "EEXIST") && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    const parent = parentOf(path);
+    if (!hasErrno(error, "ENOENT") || parent === path || existsSync(parent)) throw error;
+    makeFolders(parent);
+    makeFolders(path);
   }
 }

@@ -172,6 +172,14 @@ describe("disk files", () => {
     expect(modes).toEqual([0o700, 0o700, 0o600, 0o600]);
   });
 
+  it.runIf(linux)("say so where no folder can be made", () => {
+    const files = new DiskFiles();
+    expectError(() => files.makeFolder("/proc/varve/data"), "VARVE_IO", "/proc/varve/data", "ENOENT");
+    const root = freshFolder();
+    symlinkSync("nowhere", `${root}/link`);
+    expectError(() => files.makeFolder(`${root}/link`), "VARVE_IO", `${root}/link`, "EEXIST");
+  });
+
   it.runIf(linux)("free the blocks of large files off the event loop, of so many at once", async () => {
     const root = freshFolder();
     const files = new DiskFiles({ root });
