@@ -8,6 +8,7 @@ import { isTemporary, join, parseSegmentFile, type SegmentFile, type SegmentFile
 import { decideLeftover } from "./recovery.ts";
 import { isDamage, scanBatches } from "./scan.ts";
 import { Segment } from "./segment.ts";
+import { putInPlace } from "./segment-swap.ts";
 import { Structure } from "./structure.ts";
 
 interface Found {
@@ -83,10 +84,7 @@ async function finishSwap({ files, folder }: LogState, baseOffset: number, end: 
       new Segment(files, folder, file.baseOffset, true).removeFiles();
   }
   await files.syncFolder(folder);
-  const segment = new Segment(files, folder, baseOffset, true, "swap");
-  if (segment.moveTransactionIndex("live")) await files.syncFolder(folder);
-  segment.moveTo("live");
-  await files.syncFolder(folder);
+  await putInPlace(new Segment(files, folder, baseOffset, true, "swap"), () => files.syncFolder(folder));
 }
 
 /** A segment's log goes first when it is deleted, and its indexes say nothing without it. Snapshots stand for themselves. */

@@ -74,13 +74,7 @@ export class SegmentSwap {
       await this.#sync.syncFolder();
       this.#areSourcesGone = true;
     }
-    // Somebody may have deleted it meanwhile.
-    const isWaiting = () => !this.#cleaned.isClosed && this.#cleaned.state === "swap";
-    if (isWaiting() && this.#cleaned.moveTransactionIndex("live")) await this.#sync.syncFolder();
-    if (isWaiting()) {
-      this.#cleaned.moveTo("live");
-      await this.#sync.syncFolder();
-    }
+    await putInPlace(this.#cleaned, () => this.#sync.syncFolder());
     for (const name of files.list(folder) ?? []) {
       if (parseSegmentFile(name)?.state === "deleted") files.remove(join(folder, name));
     }
@@ -94,6 +88,15 @@ export class SegmentSwap {
       if (kind !== "snapshot" && files.stat(path) !== undefined) files.rename(path, withState(path, "deleted"));
     }
   }
+}
+
+/** Step 4, of a segment whose sources are gone for good; somebody may delete it meanwhile. */
+export async function putInPlace(segment: Segment, syncFolder: () => Promise<void>): Promise<void> {
+  const isWaiting = () => !segment.isClosed && segment.state === "swap";
+  if (isWaiting() && segment.moveTransactionIndex("live")) await syncFolder();
+  if (!isWaiting()) return;
+  segment.moveTo("live");
+  await syncFolder();
 }
 
 /** A file that has an error to tell tells it too late: nothing of it is needed any more. */
