@@ -34,7 +34,7 @@ const SEGMENT_BYTES = [400, 900, 2500];
 const FLUSH_MS = 1000;
 const CHECKPOINT_MS = 60_000;
 const NEVER_MS = 2 ** 31 - 1;
-const MOST_TRIES = 5;
+const MOST_TRIES = 20;
 const SECOND_RUN = 100_000;
 
 export async function runWorkload(world: World<Fact>, options: WorkloadOptions): Promise<void> {
