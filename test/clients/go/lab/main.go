@@ -82,36 +82,26 @@ func topics() (any, error) {
 	return counts, err
 }
 
-// sendAsync sends 0 to 100, and counts what is acknowledged on the channel of successes.
+// sendAsync sends 0 to 100, and counts what is acknowledged on the channel of successes. It is closed when all were answered: sarama gives up
+// what it tries again meanwhile, even where it was itself not connected yet.
 func sendAsync() (any, error) {
 	producer, err := sarama.NewAsyncProducer(address, config())
 	if err != nil {
 		return nil, err
 	}
-	var counting sync.WaitGroup
-	counting.Add(1)
-	perPartition := map[int32]int{}
-	go func() {
-		defer counting.Done()
-		for message := range producer.Successes() {
-			perPartition[message.Partition]++
-		}
-	}()
-	failed := []error{}
-	counting.Add(1)
-	go func() {
-		defer counting.Done()
-		for err := range producer.Errors() {
-			failed = append(failed, err)
-		}
-	}()
-	for _, message := range messages("orders", 0, 100) {
+	defer producer.Close()
+	sent := messages("orders", 0, 100)
+	for _, message := range sent {
 		producer.Input() <- message
 	}
-	producer.AsyncClose()
-	counting.Wait()
-	if len(failed) > 0 {
-		return nil, failed[0]
+	perPartition := map[int32]int{}
+	for range sent {
+		select {
+		case message := <-producer.Successes():
+			perPartition[message.Partition]++
+		case err := <-producer.Errors():
+			return nil, err
+		}
 	}
 	return perPartition, nil
 }
